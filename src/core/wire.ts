@@ -1,0 +1,141 @@
+import type { AppConfig } from "./app-config.ts";
+import type { DeploymentStatus, FailureReason } from "./deployment.ts";
+import type { Digest } from "./digest.ts";
+
+// The bodies of the HTTP API (design section 4), shared by the server's schemas and the command line's client.
+
+export interface AppView {
+  id: string;
+  name: string;
+  /** Where people reach it, null when nothing routes to it. */
+  url: string | null;
+  created_at: string;
+}
+
+export interface Capabilities {
+  version: string;
+  commit: string;
+  /** The oldest command line that this server understands. */
+  oldest_client: string;
+  runtime: { kind: string; os: string; arch: string; libc: string; node: string | null };
+  limits: {
+    max_artifact_size_bytes: number;
+    multipart_threshold_bytes: number;
+    multipart_part_size_bytes: number;
+  };
+  features: string[];
+}
+
+export interface PresignRequest {
+  app_name: string;
+  digest: Digest;
+  size_bytes?: number;
+}
+
+/** `NONE`: the artifact is stored already. `headers` is every header to send, verbatim. */
+export interface PresignView {
+  upload_url: string | null;
+  storage_key: string;
+  method: "PUT" | "NONE";
+  headers: Record<string, string>;
+}
+
+export interface CompleteRequest {
+  app_name: string;
+  digest: Digest;
+  size_bytes: number;
+  signature?: string;
+  idempotency_key?: string;
+}
+
+export interface CompleteView {
+  artifact_id: string;
+  digest: Digest;
+  duplicate: boolean;
+  verified: boolean;
+  storage_key: string;
+  status: "stored";
+  idempotency_key: string | null;
+}
+
+export interface MultipartInitView {
+  upload_id: string;
+  storage_key: string;
+}
+
+export interface PartView {
+  url: string;
+  method: "PUT";
+  headers: Record<string, string>;
+}
+
+export interface PartReceipt {
+  part_number: number;
+  etag: string;
+}
+
+export interface LegacyUploadView {
+  artifact_url: string;
+  digest: Digest;
+  duplicate: boolean;
+  app_linked: boolean;
+  verified: boolean;
+}
+
+export interface ArtifactView {
+  id: string;
+  app: string;
+  digest: Digest;
+  size_bytes: number;
+  status: "stored";
+  verified: boolean;
+  storage_key: string;
+  created_at: string;
+  completed_at: string;
+}
+
+export interface DeploymentRequest {
+  app_name: string;
+  digest?: string;
+  artifact_url?: string;
+  config?: AppConfig;
+  replicas?: number;
+}
+
+export interface ReplicaView {
+  name: string;
+  digest: Digest;
+  version: number;
+  state: string;
+  restarts: number;
+  since: string;
+}
+
+export interface DeploymentView {
+  id: string;
+  app_id: string;
+  app: string;
+  version: number;
+  digest: Digest;
+  artifact_url: string;
+  status: DeploymentStatus;
+  failure_reason: FailureReason | null;
+  failure_message: string | null;
+  failure_log: string[] | null;
+  signature: string | null;
+  url: string | null;
+  created_at: string;
+  last_transition_at: string;
+}
+
+export interface DeploymentStatusView extends DeploymentView {
+  replicas: ReplicaView[];
+}
+
+/** Every error of the API. */
+export interface ErrorView {
+  code: string;
+  message: string;
+  hint?: string;
+  request_id: string;
+}

@@ -1,0 +1,21 @@
+import { AetherError } from "./errors.ts";
+
+const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The moment `since` names: a duration back from `now` (`30s`, `5m`, `2h`, `1d`) or an RFC 3339 time. */
+export function parseSince(text: string, now: Date): Date {
+  const match = /^(\d+)([smhd])$/.exec(text);
+  if (match) return new Date(now.getTime() - Number(match[1]) * (units[match[2] ?? "s"] ?? 1_000));
+  const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(time)) return new Date(time);
+  throw new AetherError("bad_request", `"${text}" is neither a duration nor a time.`, {
+    hint: "Use 30s, 5m, 2h, 1d, or an RFC 3339 time such as 2026-01-31T12:00:00Z.",
+  });
+}
+
+/** A duration for people: `840 ms`, `2.3 s`, `4 min`. */
+export function formatMs(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}

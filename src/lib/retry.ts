@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface RetryOptions {
+  /** How often `work` is tried at most. */
+  attempts: number;
+  signal?: AbortSignal;
+  shouldRetry: (error: unknown) => boolean;
+  /** Told before each wait. */
+  onRetry?: (error: unknown, attempt: number) => void;
+  firstDelayMs?: number;
+  /** Between 0 and 1; for tests. */
+  random?: () => number;
+}
+
+/** Repeats `work` with exponential back-off and full jitter; the last error is thrown as it is. */
+export async function retry<T>(work: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { attempts, signal, shouldRetry, onRetry, firstDelayMs = 200, random = Math.random } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work(attempt);
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (attempt >= attempts || !shouldRetry(error)) throw error;
+      onRetry?.(error, attempt);
+      const delay = Math.min(10_000, firstDelayMs * 2 ** attempt) * (0.5 + random() / 2);
+      await sleep(delay, undefined, signal ? { signal } : {}).catch(() => {
+        throw signal?.reason ?? error;
+      });
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { configurationDocument } from "../../src/config/configuration-document.ts";
+import { parseServerConfig } from "../../src/config/server.ts";
+import { parseApiTokens } from "../../src/config/tokens.ts";
+
+const token = "0123456789abcdef0123456789abcdef";
+
+function thrownBy(env: Record<string, string>): { message: string; hint?: string } {
+  try {
+    parseServerConfig(env);
+  } catch (error) {
+    return error as { message: string };
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("nothing needs to be configured", () => {
+  expect(parseServerConfig({ HOME: "/home/ada" })).toMatchObject({
+    host: "127.0.0.1",
+    port: 8080,
+    gatewayPort: 8081,
+    dataFolder: "/home/ada/.local/state/aether",
+    authRequired: false,
+    presignExpireSeconds: 900,
+    verifyRemoteHash: true,
+  });
+});
+
+test("every bad variable is reported at once, with its name", () => {
+  const { message } = thrownBy({
+    AETHER_PORT: "99999",
+    AETHER_VERIFY_REMOTE_HASH: "yes",
+    DATABASE_URL: "mysql://x",
+    AETHER_PROT: "1",
+  });
+  expect(message).toContain("AETHER_PORT:");
+  expect(message).toContain("AETHER_VERIFY_REMOTE_HASH:");
+  expect(message).toContain("DATABASE_URL: must start with postgres://");
+  expect(message).toContain('AETHER_PROT: there is no such variable. Did you mean "AETHER_PORT"?');
+});
+
+test("variables of the command line are not the server's mistakes", () => {
+  expect(() => parseServerConfig({ AETHER_TOKEN: "x", AETHER_API_BASE: "y", AETHER_APP: "z" })).not.toThrow();
+});
+
+test("beyond loopback a token is demanded, unless that is said", () => {
+  expect(thrownBy({ AETHER_HOST: "0.0.0.0" }).message).toContain("AETHER_API_TOKENS is empty");
+  expect(parseServerConfig({ AETHER_HOST: "0.0.0.0", AETHER_AUTH_REQUIRED: "0" }).authRequired).toBe(false);
+  expect(parseServerConfig({ AETHER_HOST: "0.0.0.0", AETHER_API_TOKENS: `${token}:admin` }).authRequired).toBe(true);
+  expect(parseServerConfig({ AETHER_API_TOKENS: `${token}:admin` }).authRequired).toBe(true);
+});
+
+test("tokens are kept as hashes and never shown", () => {
+  const [parsed] = parseApiTokens(`${token}:deployer:ci`);
+  expect(parsed).toMatchObject({ role: "deployer", name: "ci" });
+  expect(JSON.stringify(parsed)).not.toContain(token);
+  expect(thrownBy({ AETHER_API_TOKENS: `${token}:king` }).message).toBe(
+    "Entry 1 of AETHER_API_TOKENS cannot be used: its role must be one of admin, deployer, reader.",
+  );
+  expect(thrownBy({ AETHER_API_TOKENS: `${token}:admin,short:admin` }).message).toContain("Entry 2");
+});
+
+test("the reference of the variables is the one the parser prints", async () => {
+  const written = await readFile(join(import.meta.dir, "../../src/docs/configuration.md"), "utf8");
+  expect(written).toBe(configurationDocument());
+});
