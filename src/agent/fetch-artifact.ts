@@ -1,0 +1,176 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Digest } from "../core/digest.ts";
+import { messageOf, systemCode } from "../lib/errors.ts";
+import { AgentFailure } from "./failure.ts";
+
+export interface FetchOptions {
+  downloadUrl: string;
+  digest: Digest;
+  /** A redirect may lead to these origins only. */
+  storageOrigins: string[];
+  /** Where the bytes go; the caller owns and removes it. */
+  path: string;
+  signal: AbortSignal;
+  /** Sent to `downloadUrl` and never to the storage it redirects to. */
+  authorization?: string;
+  /** A transfer without a byte for so long is broken off and tried again. */
+  stallMs?: number;
+  /** Pauses between tries; when they are used up, the last error is the verdict. */
+  retryMs?: number[];
+}
+
+const defaultRetryMs = [100, 300, 1_000, 3_000, 6_000, 10_000, 15_000];
+/** Nothing larger is stored anywhere (S3 takes 5 GiB in one PUT): a store that streams for ever must not fill the disk. */
+const maxBytes = 5 * 1024 ** 3;
+
+/** Downloads an artifact and compares its SHA-256; anything but a verdict is tried again, later and later. */
+export async function fetchArtifact(options: FetchOptions): Promise<{ bytes: number }> {
+  const pauses = options.retryMs ?? defaultRetryMs;
+  const received = nothingReceived();
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await downloadOnce(options, received);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (error instanceof AgentFailure || isDiskError(error)) throw error;
+      const pauseMs = pauses[attempt];
+      if (pauseMs === undefined || (error instanceof Denied && attempt > 0)) throw lastError(error);
+      await sleep(pauseMs * (0.5 + Math.random()), undefined, { signal: options.signal });
+    }
+  }
+}
+
+/** What lies in the file already, when a transfer was cut: the next one goes on from there if it is the same object. */
+interface Received {
+  bytes: number;
+  hash: Hash;
+  /** A strong validator; without one there is nothing to go on from. */
+  etag: string | undefined;
+}
+
+const nothingReceived = (): Received => ({ bytes: 0, hash: createHash("sha256"), etag: undefined });
+
+/** Storage said no to the URL it was redirected with: perhaps that has expired on the way, once more gets a fresh one. */
+class Denied extends Error {}
+
+async function downloadOnce(options: FetchOptions, received: Received): Promise<{ bytes: number }> {
+  const url = new URL(options.downloadUrl);
+  const authorization: Record<string, string> = options.authorization ? { authorization: options.authorization } : {};
+  const first = await get(url, options, { ...authorization, ...resumption(received) });
+  if (!isRedirect(first)) return save(first, options, { from: "server", received });
+  first.resume();
+  const target = redirectTarget(first, url, options.storageOrigins);
+  return save(await get(target, options, resumption(received)), options, { from: "storage", received });
+}
+
+function resumption({ bytes, etag }: Received): Record<string, string> {
+  return bytes > 0 && etag !== undefined ? { range: `bytes=${bytes}-`, "if-match": etag } : {};
+}
+
+async function save(
+  response: IncomingMessage,
+  options: FetchOptions,
+  { from, received }: { from: "server" | "storage"; received: Received },
+): Promise<{ bytes: number }> {
+  const resumed = continues(response, received);
+  if (!resumed) Object.assign(received, nothingReceived(), { etag: strongTag(response) });
+  if (!resumed && response.statusCode !== 200) {
+    response.resume();
+    throw refusal(response.statusCode ?? 0, from);
+  }
+  await append(response, options.path, received);
+  const found = received.hash.digest("hex");
+  if (found === options.digest) return { bytes: received.bytes };
+  Object.assign(received, nothingReceived());
+  if (resumed) throw new Error("what was put together from two transfers does not match"); // once more, in one piece
+  throw new AgentFailure(
+    "digest_mismatch",
+    `The artifact that was downloaded is not the one that was deployed: its SHA-256 is ${found}, not ${options.digest}.`,
+  );
+}
+
+function continues(response: IncomingMessage, { bytes }: Received): boolean {
+  return (
+    response.statusCode === 206 &&
+    bytes > 0 &&
+    response.headers["content-range"]?.startsWith(`bytes ${bytes}-`) === true
+  );
+}
+
+function strongTag({ headers }: IncomingMessage): string | undefined {
+  return headers.etag?.startsWith('"') ? headers.etag : undefined;
+}
+
+async function append(response: IncomingMessage, path: string, received: Received): Promise<void> {
+  const file = await open(path, received.bytes === 0 ? "w" : "r+", 0o600);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (received.bytes + chunk.length > maxBytes) {
+        throw new AgentFailure("digest_mismatch", "The artifact is larger than any artifact may be.");
+      }
+      await writeWhole(file, chunk, received.bytes);
+      received.hash.update(chunk);
+      received.bytes += chunk.length;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeWhole(file: FileHandle, chunk: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    done += (await file.write(chunk, done, chunk.length - done, at + done)).bytesWritten;
+  }
+}
+
+function get(
+  url: URL,
+  { signal, stallMs = 15_000 }: FetchOptions,
+  headers: Record<string, string>,
+): Promise<IncomingMessage> {
+  const send = url.protocol === "https:" ? requestHttps : requestHttp;
+  return new Promise((answered, failed) => {
+    const request = send(url, { headers: { "accept-encoding": "identity", ...headers }, signal, agent: false });
+    request.setTimeout(stallMs, () =>
+      request.destroy(new Error(`${url.origin} sent nothing for ${stallMs / 1_000} s`)),
+    );
+    request.once("response", answered).once("error", failed).end();
+  });
+}
+
+function isRedirect(response: IncomingMessage): boolean {
+  return [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
+}
+
+function redirectTarget(response: IncomingMessage, from: URL, origins: string[]): URL {
+  const target = new URL(response.headers.location ?? "", from);
+  if (origins.includes(target.origin)) return target;
+  throw new AgentFailure(
+    "artifact_not_found",
+    `The download was redirected to ${target.origin}, which is not the storage.`,
+  );
+}
+
+function refusal(status: number, from: "server" | "storage"): Error {
+  if (status === 412 || status === 416 || status === 429 || status >= 500)
+    return new Error(`the ${from} answered ${status}`);
+  if (from === "storage" && status === 403) return new Denied(`the storage answered 403`);
+  return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: the ${from} answered ${status}.`);
+}
+
+function lastError(error: unknown): AgentFailure {
+  if (error instanceof Denied) {
+    return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${error.message}.`);
+  }
+  return new AgentFailure("server_unreachable", `The artifact cannot be downloaded: ${messageOf(error)}.`, {
+    cause: error,
+  });
+}
+
+function isDiskError(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EIO", "EMFILE"].includes(systemCode(error) ?? "");
+}

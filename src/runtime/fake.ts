@@ -1,0 +1,89 @@
+import type { DeploymentFailure } from "../core/deployment.ts";
+import type { LogLine } from "../core/log-line.ts";
+import type { Release, ReplicaStatus, Runtime, RuntimeEvent, RuntimePlatform } from "./runtime.ts";
+
+/** A runtime that runs nothing: it remembers what it was told, and the test gives the verdicts. */
+export interface FakeRuntime extends Runtime {
+  readonly kind: "fake";
+  /** Every `apply`, in order. */
+  readonly applied: Release[];
+  readonly removed: string[];
+  /** What `logs` gives for an application. */
+  readonly lines: Map<string, LogLine[]>;
+  /** The verdict on the newest release of `app`, or on the deployment named. */
+  succeed(app: string, deploymentId?: string): void;
+  fail(app: string, failure?: Partial<DeploymentFailure>, deploymentId?: string): void;
+  /** Every later `check` and `apply` throws this; undefined ends it. */
+  breakWith(error: Error | undefined): void;
+}
+
+/** `verdict: "running"` lets every release run at once. */
+export function createFakeRuntime(options: { verdict?: "running"; platform?: RuntimePlatform } = {}): FakeRuntime {
+  const applied: Release[] = [];
+  const removed: string[] = [];
+  const lines = new Map<string, LogLine[]>();
+  const running = new Map<string, Release>();
+  let observe: (event: RuntimeEvent) => void = () => undefined;
+  let broken: Error | undefined;
+
+  function releaseOf(app: string, deploymentId?: string): Release {
+    const release = applied.findLast(
+      (one) => one.app === app && (deploymentId ?? one.deploymentId) === one.deploymentId,
+    );
+    if (release === undefined) throw new Error(`The fake runtime was not asked to run ${deploymentId ?? app}.`);
+    return release;
+  }
+
+  function succeed(app: string, deploymentId?: string): void {
+    const release = releaseOf(app, deploymentId);
+    running.set(app, release);
+    observe({ type: "running", app, deploymentId: release.deploymentId });
+  }
+
+  return {
+    kind: "fake",
+    applied,
+    removed,
+    lines,
+    succeed,
+    fail(app, failure = {}, deploymentId) {
+      const verdict = { reason: "crash_loop" as const, message: "It crashed.", log: [], ...failure };
+      observe({ type: "failed", app, deploymentId: releaseOf(app, deploymentId).deploymentId, failure: verdict });
+    },
+    breakWith(error) {
+      broken = error;
+    },
+    async start(observer) {
+      observe = observer;
+    },
+    async check() {
+      if (broken) throw broken;
+    },
+    platform: async () => options.platform ?? { os: "linux", arch: "x64", libc: "glibc", node: "22.0.0" },
+    async apply(release) {
+      if (broken) throw broken;
+      applied.push(release);
+      if (options.verdict === "running") succeed(release.app);
+    },
+    async remove(app) {
+      removed.push(app);
+      running.delete(app);
+    },
+    async replicas(app) {
+      const release = running.get(app);
+      return release ? Array.from({ length: release.replicas }, (_, index) => replica(release, index)) : [];
+    },
+    async *logs(app) {
+      yield* lines.get(app) ?? [];
+    },
+    url: (app) => (applied.some((release) => release.app === app) ? `http://${app}.localhost:8081` : undefined),
+    async stop() {
+      running.clear();
+    },
+  };
+}
+
+function replica({ app, version, digest }: Release, index: number): ReplicaStatus {
+  const since = "2026-01-01T00:00:00.000Z";
+  return { name: `${app}-v${version}-${index}`, digest, version, state: "running", restarts: 0, since };
+}

@@ -1,0 +1,68 @@
+import type { AppConfig } from "../core/app-config.ts";
+import type { DeploymentFailure } from "../core/deployment.ts";
+import type { Digest } from "../core/digest.ts";
+import type { LogLine, LogQuery } from "../core/log-line.ts";
+
+/** What a runtime is asked to run: an artifact and its configuration, as one row of the database pins them. */
+export interface Release {
+  app: string;
+  deploymentId: string;
+  /** The app's running number of this release, shown as `v12`. */
+  version: number;
+  digest: Digest;
+  /** Stable: answers a redirect to a fresh presigned URL whenever it is asked. */
+  downloadUrl: string;
+  /** Absent: the artifact's own `.aether/app.json`, else `node server.js`. */
+  config?: AppConfig;
+  replicas: number;
+  /** The application's own variables. */
+  env: Record<string, string>;
+}
+
+export interface ReplicaStatus {
+  /** `shop-v12-0` locally, the pod's name on Kubernetes. */
+  name: string;
+  digest: Digest;
+  version: number;
+  state: "starting" | "running" | "restarting" | "stopping" | "failed";
+  restarts: number;
+  /** RFC 3339: when the replica came into this state. */
+  since: string;
+}
+
+/** A verdict on one release. It comes only from replicas of *its* digest, or from a cause found. */
+export type RuntimeEvent =
+  | { type: "running"; app: string; deploymentId: string }
+  | { type: "failed"; app: string; deploymentId: string; failure: DeploymentFailure };
+
+/** What applications will find: artifacts with native modules are checked against it before they are uploaded. */
+export interface RuntimePlatform {
+  os: string;
+  arch: string;
+  libc: "glibc" | "musl" | "none";
+  /** The Node version applications run on, without `v`; undefined when no Node was found. */
+  node?: string;
+}
+
+/**
+ * Where applications run. `apply` states what is wanted and returns; the verdict arrives as an event. The old release
+ * serves until the new one answers, and for ever when it does not.
+ */
+export interface Runtime {
+  readonly kind: "local" | "kubernetes" | "fake";
+  /** Begins to observe; what an earlier process of ours left behind is adopted or removed first. */
+  start(observe: (event: RuntimeEvent) => void): Promise<void>;
+  /** Throws when applications cannot be run now. */
+  check(): Promise<void>;
+  platform(): Promise<RuntimePlatform>;
+  /** Idempotent: the same release again changes nothing and reports its verdict again. */
+  apply(release: Release): Promise<void>;
+  /** Stops and forgets an application; idempotent. */
+  remove(app: string): Promise<void>;
+  replicas(app: string): Promise<ReplicaStatus[]>;
+  logs(app: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Where people reach the application, or undefined when nothing routes to it. */
+  url(app: string): string | undefined;
+  /** Ends everything this process started, within its grace. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+/** The files of an application, by path. */
+export type Files = Record<string, string>;
+
+/**
+ * A control plane and a storage as an agent sees them: `/download/<digest>` redirects to a presigned-looking URL of
+ * another origin, which answers with the bytes.
+ */
+export async function createArtifactStore() {
+  const artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
+  const requests: Request[] = [];
+  const storage = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      requests.push(request);
+      const bytes = artifacts.get(new URL(request.url).pathname.slice(1));
+      return bytes ? new Response(bytes) : new Response("none", { status: 404 });
+    },
+  });
+  const storageOrigin = `http://127.0.0.1:${storage.port}`;
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      requests.push(request);
+      const digest = new URL(request.url).pathname.split("/").pop();
+      return new Response(null, { status: 307, headers: { location: `${storageOrigin}/${digest}?signature=secret` } });
+    },
+  });
+  const downloadUrl = (digest: string) => `http://127.0.0.1:${server.port}/download/${digest}`;
+  return {
+    storageOrigin,
+    requests,
+    downloadUrl,
+    /** Packs with GNU tar: an archive that nothing of ours has touched. */
+    async add(files: Files) {
+      const bytes = await packFiles(files);
+      const digest = createHash("sha256").update(bytes).digest("hex");
+      artifacts.set(digest, bytes);
+      return { digest, downloadUrl: downloadUrl(digest) };
+    },
+    put: (digest: string, bytes: Uint8Array<ArrayBuffer>) => artifacts.set(digest, bytes),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([storage.stop(true), server.stop(true)]);
+    },
+  };
+}
+
+export type ArtifactStore = Awaited<ReturnType<typeof createArtifactStore>>;
+
+async function packFiles(files: Files): Promise<Uint8Array<ArrayBuffer>> {
+  await using folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder.path, "app", name)), { recursive: true });
+    await writeFile(join(folder.path, "app", name), text);
+  }
+  const archive = join(folder.path, "app.tar.gz");
+  const names = Object.keys(files).sort();
+  const tar = Bun.spawn(
+    ["tar", "-czf", archive, "--format=ustar", "--mtime=@0", "--owner=0", "--group=0", "--", ...names],
+    {
+      cwd: join(folder.path, "app"),
+      stderr: "pipe",
+    },
+  );
+  if ((await tar.exited) !== 0) throw new Error(await new Response(tar.stderr).text());
+  return new Uint8Array(await readFile(archive));
+}
