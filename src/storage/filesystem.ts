@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { AetherError, asDiskError, systemCode } from "../lib/errors.ts";
+import { createStorageRoutes } from "./filesystem-routes.ts";
+import { createMultipartFiles, type MultipartFiles } from "./multipart-files.ts";
+import { createObjectFiles, type ObjectFiles } from "./object-files.ts";
+import { receiveFile } from "./receive-file.ts";
+import { signPath } from "./signed-url.ts";
+import type { ArtifactStorage, Audience, SignedRequest, UploadedPart } from "./storage.ts";
+import { sweepFolder } from "./sweep-folder.ts";
+import { createUploadGrants, type UploadGrants } from "./upload-grants.ts";
+
+export interface FilesystemStorageOptions {
+  folder: string;
+  /** 32 bytes that sign the URLs; the same on every server that shares the folder. */
+  secret: Uint8Array;
+  /** Where laptops reach `handle`. */
+  publicUrl: string;
+  /** Where pods reach `handle`. */
+  internalUrl: string;
+  now: () => Date;
+  /** What one PUT without a signed length, one part, or the parts together may hold. */
+  maxObjectBytes?: number;
+}
+
+/** Ages in milliseconds after which `sweep` takes what no one finished. */
+export interface SweepAges {
+  temporaryMs: number;
+  multipartMs: number;
+}
+
+export interface FilesystemStorage extends ArtifactStorage {
+  readonly kind: "filesystem";
+  /** Answers every request whose path holds `/storage/`. */
+  handle(request: Request): Promise<Response>;
+  /** Removes what killed uploads left behind. */
+  sweep(ages: SweepAges): Promise<void>;
+}
+
+/** The parts of the storage that its functions share. */
+export interface StorageFiles {
+  objects: ObjectFiles;
+  multipart: MultipartFiles;
+  grants: UploadGrants;
+  /** Where uploads are written until they are whole; on the same file system as the objects. */
+  incoming: string;
+  maxObjectBytes: number;
+}
+
+const fiveGibibytes = 5 * 2 ** 30; // what S3 takes in one PUT
+
+/** Artifacts in a folder of this machine, sent and fetched by signed URLs as with S3. */
+export function createFilesystemStorage(options: FilesystemStorageOptions): FilesystemStorage {
+  const { folder, secret, now } = options;
+  const files: StorageFiles = {
+    objects: createObjectFiles(folder),
+    multipart: createMultipartFiles(folder),
+    grants: createUploadGrants(folder),
+    incoming: join(folder, "incoming"),
+    maxObjectBytes: options.maxObjectBytes ?? fiveGibibytes,
+  };
+  const { objects, multipart, grants, incoming } = files;
+  const expiry = (seconds: number): number => Math.floor(now().getTime() / 1000) + seconds;
+  const urlFor = (audience: Audience, terms: Parameters<typeof signPath>[1]): string =>
+    (audience === "client" ? options.publicUrl : options.internalUrl).replace(/\/+$/, "") + signPath(secret, terms);
+
+  return {
+    kind: "filesystem",
+    handle: createStorageRoutes(files, { secret, now }),
+
+    check: () => usable(objects.check(), folder),
+
+    async presignPut({ key, digest, sizeBytes, expiresSeconds }) {
+      objects.pathOf(key);
+      const expires = expiry(expiresSeconds);
+      const grant = await usable(grants.give(key, new Date(expires * 1000)), folder);
+      const size: Record<string, string> = sizeBytes === undefined ? {} : { size: String(sizeBytes) };
+      return {
+        url: urlFor("client", { method: "PUT", key, expires, terms: { digest, grant, ...size } }),
+        method: "PUT",
+        headers: {
+          "x-amz-checksum-sha256": Buffer.from(digest, "hex").toString("base64"),
+          "if-none-match": "*",
+          ...(sizeBytes === undefined ? {} : { "content-length": String(sizeBytes) }),
+        },
+      };
+    },
+
+    async presignGet(key, { expiresSeconds, audience }): Promise<SignedRequest> {
+      objects.pathOf(key);
+      const url = urlFor(audience, { method: "GET", key, expires: expiry(expiresSeconds), terms: {} });
+      return { url, method: "GET", headers: {} };
+    },
+
+    head: (key) => objects.head(key),
+
+    async read(key) {
+      if (await objects.head(key)) return Bun.file(objects.pathOf(key)).stream();
+      throw new AetherError("not_found", `The artifact storage holds no ${key}.`);
+    },
+
+    async remove(key) {
+      await grants.end(key); // first: an upload that ends now sees it gone and takes its object back
+      await objects.remove(key);
+    },
+
+    list: (prefix) => objects.list(prefix),
+
+    startMultipart: (key) => {
+      objects.pathOf(key);
+      return usable(multipart.start(key), folder);
+    },
+
+    async presignPart({ key, uploadId, partNumber, expiresSeconds }) {
+      if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > 10_000) {
+        throw new AetherError("bad_request", "A part number is a whole number from 1 to 10000.");
+      }
+      await multipart.open(key, uploadId);
+      const terms = { upload: uploadId, part: String(partNumber) };
+      const url = urlFor("client", { method: "PUT", key, expires: expiry(expiresSeconds), terms });
+      return { url, method: "PUT", headers: {} };
+    },
+
+    listParts: (key, uploadId) => multipart.list(key, uploadId),
+
+    completeMultipart: (key, uploadId, parts) => joinParts(files, { key, uploadId, parts }),
+
+    async abortMultipart(key, uploadId) {
+      const owned = await multipart.open(key, uploadId).catch((error) => {
+        if (error instanceof AetherError) return undefined; // ended before
+        throw error;
+      });
+      if (owned !== undefined) await multipart.end(uploadId);
+    },
+
+    async sweep({ temporaryMs, multipartMs }) {
+      await sweepFolder(incoming, new Date(now().getTime() - temporaryMs));
+      await multipart.sweep(now(), multipartMs);
+      await grants.sweep(now());
+    },
+  };
+}
+
+async function joinParts(
+  { objects, multipart, incoming, maxObjectBytes }: StorageFiles,
+  { key, uploadId, parts }: { key: string; uploadId: string; parts: UploadedPart[] },
+): Promise<void> {
+  const paths = await multipart.pathsOf(key, uploadId, parts);
+  const receiving = receiveFile(contentsOf(paths), { folder: incoming, maxBytes: maxObjectBytes });
+  await using joined = await usable(receiving, incoming);
+  if (!(await usable(objects.add(joined.path, key), incoming))) {
+    throw new AetherError("conflict", "The artifact is stored already.", { hint: "Go on to complete." });
+  }
+  await multipart.end(uploadId);
+}
+
+async function* contentsOf(paths: string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) yield* Bun.file(path).stream();
+}
+
+/** Disk trouble of the server is `service_unavailable` to its clients; the cause names the path. */
+async function usable<T>(promise: Promise<T>, path: string): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    const disk = asDiskError(error, "write to", path);
+    if (disk === error) throw error;
+    // Clients learn what is wrong, not where the server keeps its files.
+    const full = ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "");
+    const why = full ? "the server has no space left" : `the server's disk reported ${systemCode(error)}`;
+    throw new AetherError("service_unavailable", `The artifact cannot be stored: ${why}.`, {
+      cause: disk,
+      hint: "Tell whoever runs the server; the upload can be repeated at any time.",
+    });
+  }
+}

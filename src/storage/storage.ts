@@ -1,0 +1,71 @@
+import type { Digest } from "../core/digest.ts";
+
+/** Who will send the signed request: a laptop and a pod may reach the store by different host names. */
+export type Audience = "client" | "runtime";
+
+/** A request anyone may send once, verbatim: every header in `headers` is part of the signature. */
+export interface SignedRequest {
+  url: string;
+  method: "PUT" | "GET";
+  headers: Record<string, string>;
+}
+
+/** The one object that a presigned PUT may store. Without `sizeBytes` any length is accepted, the checksum still binds. */
+export interface SignedPut {
+  key: string;
+  digest: Digest;
+  sizeBytes?: number;
+  expiresSeconds: number;
+}
+
+export interface StoredObject {
+  key: string;
+  sizeBytes: number;
+  modifiedAt: Date;
+}
+
+/** A finished part of a multipart upload, as the store named it when the part was sent. */
+export interface UploadedPart {
+  partNumber: number;
+  etag: string;
+}
+
+/** A part that the store holds, so that a broken upload resumes without sending it again. */
+export interface ListedPart extends UploadedPart {
+  sizeBytes: number;
+}
+
+/**
+ * Where artifacts lie. Keys are `artifacts/<app>/<digest>/app.tar.gz`, written once and never changed. Missing objects
+ * are `undefined` from `head`, `not_found` from `read`; an unusable store throws `service_unavailable`.
+ */
+export interface ArtifactStorage {
+  readonly kind: "filesystem" | "s3";
+  /** Throws when the store cannot be read and written now. */
+  check(): Promise<void>;
+  /** A PUT bound to key, checksum, length and expiry, that succeeds at most once (412 when the object exists). */
+  presignPut(put: SignedPut): Promise<SignedRequest>;
+  presignGet(key: string, options: { expiresSeconds: number; audience: Audience }): Promise<SignedRequest>;
+  head(key: string): Promise<StoredObject | undefined>;
+  /** The object's bytes as a stream, for re-hashing without holding them in memory. */
+  read(key: string): Promise<ReadableStream<Uint8Array>>;
+  /** Idempotent. */
+  remove(key: string): Promise<void>;
+  list(prefix: string): AsyncIterable<StoredObject>;
+  startMultipart(key: string): Promise<string>;
+  presignPart(part: {
+    key: string;
+    uploadId: string;
+    partNumber: number;
+    expiresSeconds: number;
+  }): Promise<SignedRequest>;
+  /** The finished parts of an upload, in order; `not_found` when it was completed or aborted. */
+  listParts(key: string, uploadId: string): Promise<ListedPart[]>;
+  /** Joins the parts in order; `bad_request` when one is missing or its etag differs. */
+  completeMultipart(key: string, uploadId: string, parts: UploadedPart[]): Promise<void>;
+  /** Idempotent: parts are deleted and their URLs stop. */
+  abortMultipart(key: string, uploadId: string): Promise<void>;
+}
+
+/** The key an artifact's bytes are stored under; bytes are stored per app. */
+export const artifactKey = (app: string, digest: Digest): string => `artifacts/${app}/${digest}/app.tar.gz`;
