@@ -1,0 +1,61 @@
+import { randomUUID } from "node:crypto";
+import { asc, eq } from "drizzle-orm";
+import { parseAppName } from "../core/app-name.ts";
+import type { Queryable } from "../db/client.ts";
+import { apps } from "../db/schema.ts";
+import { AetherError } from "../lib/errors.ts";
+import { recordTransition } from "./audit.ts";
+import type { Actor, Control } from "./control.ts";
+import type { Page } from "./page.ts";
+
+export type App = typeof apps.$inferSelect;
+
+/** All applications, by name. */
+export async function listApps({ db }: Control, { limit, offset }: Page): Promise<App[]> {
+  return db.select().from(apps).orderBy(asc(apps.name)).limit(limit).offset(offset);
+}
+
+/** The application of that name, or `not_found`. */
+export async function getApp(db: Queryable, name: string): Promise<App> {
+  const [app] = await db
+    .select()
+    .from(apps)
+    .where(eq(apps.name, parseAppName(name)));
+  if (app) return app;
+  throw new AetherError("not_found", `There is no app "${name}".`, { hint: "See aether list, or deploy it first." });
+}
+
+/** Creates an application; `conflict` when the name is taken. */
+export async function createApp(control: Control, name: string, actor: Actor): Promise<App> {
+  const app = await insertApp(control, parseAppName(name), actor);
+  if (app) return app;
+  throw new AetherError("conflict", `The app "${name}" exists already.`);
+}
+
+/** The application of that name, created by the first upload for it. */
+export async function ensureApp(control: Control, name: string, actor: Actor): Promise<App> {
+  const parsed = parseAppName(name);
+  const [found] = await control.db.select().from(apps).where(eq(apps.name, parsed));
+  return found ?? (await insertApp(control, parsed, actor)) ?? getApp(control.db, parsed);
+}
+
+async function insertApp({ db, now }: Control, name: string, actor: Actor): Promise<App | undefined> {
+  return db.transaction(async (tx) => {
+    const at = now();
+    const [app] = await tx
+      .insert(apps)
+      .values({ id: randomUUID(), name, createdAt: at })
+      .onConflictDoNothing()
+      .returning();
+    if (app)
+      await recordTransition(tx, actor, {
+        subject: "app",
+        id: app.id,
+        appId: app.id,
+        before: null,
+        after: "created",
+        at,
+      });
+    return app;
+  });
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import { and, desc, eq, max, sql } from "drizzle-orm";
+import type { AppConfig } from "../core/app-config.ts";
+import type { DeploymentFailure } from "../core/deployment.ts";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import type { Tx } from "../db/client.ts";
+import { apps, deployments } from "../db/schema.ts";
+import { AetherError } from "../lib/errors.ts";
+import { type App, getApp } from "./apps.ts";
+import { getStoredArtifact } from "./artifacts.ts";
+import { recordTransition } from "./audit.ts";
+import { type Actor, type Control, system } from "./control.ts";
+import type { Page } from "./page.ts";
+
+export type Deployment = typeof deployments.$inferSelect;
+
+export interface NamedDeployment {
+  app: string;
+  deployment: Deployment;
+}
+
+export interface NewDeployment {
+  app: string;
+  digest?: string | undefined;
+  artifactUrl?: string | undefined;
+  config?: AppConfig | undefined;
+  replicas?: number | undefined;
+  idempotencyKey?: string | undefined;
+}
+
+/** Records what is wanted; the rollout makes it so. The same idempotency key gives the same deployment. */
+export async function createDeployment(control: Control, wanted: NewDeployment, actor: Actor): Promise<Deployment> {
+  const app = await getApp(control.db, wanted.app);
+  const digest = wantedDigest(app, wanted);
+  const { artifact } = await getStoredArtifact(control, digest, app.name);
+  return control.db.transaction(async (tx) => {
+    // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts.
+    await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, app.id)).for("update");
+    const earlier = await findByKey(tx, app, wanted.idempotencyKey);
+    if (earlier) return assertSameDigest(earlier, digest);
+    const at = control.now();
+    const [{ newest } = { newest: null }] = await tx
+      .select({ newest: max(deployments.version) })
+      .from(deployments)
+      .where(eq(deployments.appId, app.id));
+    await supersede(tx, { app, status: "pending", actor, at });
+    const [deployment] = await tx
+      .insert(deployments)
+      .values({
+        id: randomUUID(),
+        appId: app.id,
+        artifactId: artifact.id,
+        digest,
+        version: (newest ?? 0) + 1,
+        status: "pending",
+        config: wanted.config ?? null,
+        replicas: wanted.replicas ?? 1,
+        idempotencyKey: wanted.idempotencyKey ?? null,
+        createdAt: at,
+        lastTransitionAt: at,
+      })
+      .returning();
+    if (!deployment) throw new Error("the insert of a deployment returned no row");
+    await record(tx, actor, deployment, null);
+    return deployment;
+  });
+}
+
+/** Deployments, newest first, of one app or of all. */
+export async function listDeployments(
+  { db }: Control,
+  { app, limit, offset }: Page & { app?: string | undefined },
+): Promise<NamedDeployment[]> {
+  if (app !== undefined) await getApp(db, app);
+  return db
+    .select({ app: apps.name, deployment: deployments })
+    .from(deployments)
+    .innerJoin(apps, eq(apps.id, deployments.appId))
+    .where(app === undefined ? undefined : eq(apps.name, app))
+    .orderBy(desc(deployments.createdAt), desc(deployments.version))
+    .limit(limit)
+    .offset(offset);
+}
+
+/** One deployment, or `not_found`. */
+export async function getDeployment({ db }: Control, id: string): Promise<NamedDeployment> {
+  const [found] = /^[0-9a-f-]{36}$/.test(id)
+    ? await db
+        .select({ app: apps.name, deployment: deployments })
+        .from(deployments)
+        .innerJoin(apps, eq(apps.id, deployments.appId))
+        .where(eq(deployments.id, id))
+    : [];
+  if (found) return found;
+  throw new AetherError("not_found", `There is no deployment "${id}".`);
+}
+
+/** `pending → running`; the one that ran before is superseded in the same transaction. */
+export async function markRunning({ db, now }: Control, id: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const deployment = await lockDeployment(tx, id);
+    if (deployment?.status !== "pending") return;
+    const at = now();
+    await supersede(tx, { app: { id: deployment.appId }, status: "running", actor: system, at });
+    await move(tx, deployment, { status: "running", lastTransitionAt: at });
+  });
+}
+
+/** `pending → failed`, with the cause and the last lines of the log. */
+export async function markFailed({ db, now }: Control, id: string, failure: DeploymentFailure): Promise<void> {
+  await db.transaction(async (tx) => {
+    const deployment = await lockDeployment(tx, id);
+    if (deployment?.status !== "pending") return;
+    await move(tx, deployment, {
+      status: "failed",
+      lastTransitionAt: now(),
+      failureReason: failure.reason,
+      failureMessage: failure.message,
+      failureLog: failure.log,
+    });
+  });
+}
+
+// Every writer locks the app's row before a deployment's, so that no two wait for each other.
+async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefined> {
+  const [found] = await tx.select({ appId: deployments.appId }).from(deployments).where(eq(deployments.id, id));
+  if (!found) return undefined;
+  await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, found.appId)).for("update");
+  const [deployment] = await tx.select().from(deployments).where(eq(deployments.id, id));
+  return deployment;
+}
+
+async function supersede(
+  tx: Tx,
+  { app, status, actor, at }: { app: Pick<App, "id">; status: "pending" | "running"; actor: Actor; at: Date },
+): Promise<void> {
+  const superseded = await tx
+    .update(deployments)
+    .set({ status: "superseded", lastTransitionAt: at })
+    .where(and(eq(deployments.appId, app.id), eq(deployments.status, status)))
+    .returning();
+  for (const deployment of superseded) await record(tx, actor, deployment, status);
+}
+
+async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
+  const [after] = await tx.update(deployments).set(change).where(eq(deployments.id, before.id)).returning();
+  if (after) await record(tx, system, after, before.status);
+}
+
+function record(tx: Tx, actor: Actor, deployment: Deployment, before: string | null): Promise<void> {
+  const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
+  return recordTransition(tx, actor, {
+    subject: "deployment",
+    id,
+    appId,
+    before,
+    after: status,
+    at,
+    detail: { digest, version },
+  });
+}
+
+async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Deployment | undefined> {
+  if (key === undefined) return undefined;
+  const [found] = await tx
+    .select()
+    .from(deployments)
+    .where(and(eq(deployments.appId, app.id), eq(deployments.idempotencyKey, key)));
+  return found;
+}
+
+function assertSameDigest(deployment: Deployment, digest: Digest): Deployment {
+  if (deployment.digest === digest) return deployment;
+  throw new AetherError("idempotency_conflict", "This idempotency key was used for another digest.", {
+    hint: "Use a new key.",
+  });
+}
+
+/** An `artifact_url` is resolved to a digest of that app and never fetched as given. */
+function wantedDigest(app: App, { digest, artifactUrl }: NewDeployment): Digest {
+  if (digest !== undefined || artifactUrl === undefined) return parseDigest(digest, { prefix: true });
+  const path = URL.canParse(artifactUrl) ? new URL(artifactUrl).pathname : artifactUrl;
+  const match =
+    /(?:^|\/)artifacts\/([a-z][-a-z0-9]*)\/([0-9a-f]{64})\/app\.tar\.gz$/.exec(path) ??
+    /()\/artifacts\/([0-9a-f]{64})\/download$/.exec(path);
+  if (match && (match[1] === "" || match[1] === app.name)) return parseDigest(match[2]);
+  throw new AetherError("not_found", "The artifact_url names no stored artifact of this app.", {
+    hint: "Send the artifact's digest instead.",
+  });
+}
+
+/** The deployments that ought to be applied, oldest first: of each app what runs, and what waits. */
+export async function listWanted({ db }: Control): Promise<NamedDeployment[]> {
+  return db
+    .select({ app: apps.name, deployment: deployments })
+    .from(deployments)
+    .innerJoin(apps, eq(apps.id, deployments.appId))
+    .where(sql`${deployments.status} in ('pending', 'running')`)
+    .orderBy(deployments.createdAt, deployments.version);
+}

@@ -1,0 +1,85 @@
+import { AetherError, messageOf } from "../lib/errors.ts";
+import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
+import type { Control } from "./control.ts";
+import { listWanted, markFailed, markRunning, type NamedDeployment } from "./deployments.ts";
+
+/** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */
+export interface Rollouts {
+  /** Applies what the database wants; called at the start, after each new deployment, and from time to time. */
+  reconcile(): Promise<void>;
+  /** Waits for the verdicts that are being written. */
+  settle(): Promise<void>;
+}
+
+/** Starts the runtime and returns the loop's handle; nothing is applied before `reconcile`. */
+export async function startRollouts(control: Control): Promise<Rollouts> {
+  const { runtime, log } = control;
+  const applied = new Set<string>();
+  let writing: Promise<void> = Promise.resolve();
+  let reconciling: Promise<void> = Promise.resolve();
+
+  async function write(event: RuntimeEvent): Promise<void> {
+    try {
+      if (event.type === "running") await markRunning(control, event.deploymentId);
+      else await markFailed(control, event.deploymentId, event.failure);
+      log.info(`deployment ${event.type}`, { app: event.app, deployment: event.deploymentId, ...reasonOf(event) });
+    } catch (error) {
+      // The row stays pending; the next reconcile applies it again and the runtime repeats its verdict.
+      applied.delete(event.deploymentId);
+      log.error("a verdict could not be written", { deployment: event.deploymentId, error });
+    }
+  }
+
+  async function apply(named: NamedDeployment): Promise<void> {
+    const { id } = named.deployment;
+    if (applied.has(id)) return;
+    applied.add(id);
+    try {
+      await runtime.apply(toRelease(control, named));
+    } catch (error) {
+      applied.delete(id);
+      log.error("a release could not be applied", { app: named.app, deployment: id, error });
+      if (error instanceof AetherError && named.deployment.status === "pending") {
+        await markFailed(control, id, { reason: "admission_denied", message: messageOf(error), log: [] });
+      }
+    }
+  }
+
+  async function reconcileOnce(): Promise<void> {
+    const wanted = await listWanted(control);
+    const ids = new Set(wanted.map(({ deployment }) => deployment.id));
+    for (const id of applied) if (!ids.has(id)) applied.delete(id);
+    for (const named of wanted) await apply(named);
+  }
+
+  await runtime.start((event) => {
+    writing = writing.then(() => write(event));
+  });
+  return {
+    reconcile: () => {
+      reconciling = reconciling.catch(() => {}).then(reconcileOnce);
+      return reconciling;
+    },
+    settle: async () => {
+      await reconciling.catch(() => {});
+      await writing;
+    },
+  };
+}
+
+function reasonOf(event: RuntimeEvent): Record<string, unknown> {
+  return event.type === "failed" ? { reason: event.failure.reason, why: event.failure.message } : {};
+}
+
+function toRelease({ settings }: Control, { app, deployment }: NamedDeployment): Release {
+  return {
+    app,
+    deploymentId: deployment.id,
+    version: deployment.version,
+    digest: deployment.digest,
+    downloadUrl: `${settings.internalUrl}/artifacts/${deployment.digest}/download?app=${app}`,
+    ...(deployment.config === null ? {} : { config: deployment.config }),
+    replicas: deployment.replicas,
+    env: {},
+  };
+}

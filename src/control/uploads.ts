@@ -1,0 +1,233 @@
+import { randomUUID } from "node:crypto";
+import { and, eq, inArray, sql } from "drizzle-orm";
+import type { Digest } from "../core/digest.ts";
+import type { Tx } from "../db/client.ts";
+import { artifacts } from "../db/schema.ts";
+import { AetherError } from "../lib/errors.ts";
+import { artifactKey, type SignedRequest, type UploadedPart } from "../storage/storage.ts";
+import { type App, ensureApp, getApp } from "./apps.ts";
+import { recordTransition } from "./audit.ts";
+import type { Actor, Control } from "./control.ts";
+
+export type Artifact = typeof artifacts.$inferSelect;
+
+export interface UploadRequest {
+  app: string;
+  digest: Digest;
+  sizeBytes?: number | undefined;
+}
+
+/** A signed PUT for bytes that are not stored yet; `signed` is undefined when they are. Asking again is harmless. */
+export async function presignUpload(
+  control: Control,
+  request: UploadRequest,
+  actor: Actor,
+): Promise<{ artifact: Artifact; signed: SignedRequest | undefined }> {
+  const artifact = await reserveArtifact(control, request, actor);
+  if (artifact.status === "stored") return { artifact, signed: undefined };
+  const signed = await control.storage.presignPut({
+    key: artifact.storageKey,
+    digest: request.digest,
+    ...(request.sizeBytes === undefined ? {} : { sizeBytes: request.sizeBytes }),
+    expiresSeconds: control.settings.presignExpireSeconds,
+  });
+  return { artifact, signed };
+}
+
+/** Starts an upload in parts; the id of one that is under way is given again, so that it can be resumed. */
+export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<Artifact> {
+  const artifact = await reserveArtifact(control, request, actor);
+  if (artifact.status === "stored") {
+    throw new AetherError("conflict", "These bytes are stored already.", {
+      hint: "Ask for a presigned URL: it answers NONE.",
+    });
+  }
+  if (artifact.uploadId !== null) return artifact;
+  const uploadId = await control.storage.startMultipart(artifact.storageKey);
+  const [updated] = await control.db
+    .update(artifacts)
+    .set({ uploadId })
+    .where(and(eq(artifacts.id, artifact.id), sql`${artifacts.uploadId} is null`, eq(artifacts.status, "pending")))
+    .returning();
+  if (updated) return updated;
+  await control.storage.abortMultipart(artifact.storageKey, uploadId);
+  return startMultipart(control, request, actor);
+}
+
+/** A signed PUT for one part of an upload that was started. */
+export async function presignPart(
+  control: Control,
+  { app, digest, uploadId, partNumber }: { app: string; digest: Digest; uploadId: string; partNumber: number },
+): Promise<SignedRequest> {
+  const artifact = await getUpload(control, { app, digest, uploadId });
+  return control.storage.presignPart({
+    key: artifact.storageKey,
+    uploadId,
+    partNumber,
+    expiresSeconds: control.settings.presignExpireSeconds,
+  });
+}
+
+/** Joins the parts. Called again after a lost answer, it finds the object joined and succeeds. */
+export async function joinParts(
+  control: Control,
+  { app, digest, uploadId, parts }: { app: string; digest: Digest; uploadId: string; parts: UploadedPart[] },
+): Promise<void> {
+  const artifact = await findArtifact(control, app, digest);
+  if (artifact?.status === "stored") return;
+  const upload = await getUpload(control, { app, digest, uploadId });
+  if (await control.storage.head(upload.storageKey)) return;
+  await control.storage.completeMultipart(upload.storageKey, uploadId, parts);
+}
+
+/** Gives up a pending upload: its row expires, its bytes go, its URLs stop. */
+export async function abandonUpload(control: Control, app: string, digest: Digest, actor: Actor): Promise<void> {
+  const { id } = await getApp(control.db, app);
+  await control.db.transaction(async (tx) => {
+    const [artifact] = await tx
+      .select()
+      .from(artifacts)
+      .where(and(eq(artifacts.appId, id), eq(artifacts.digest, digest)))
+      .for("update");
+    if (artifact?.status !== "pending")
+      throw new AetherError("not_found", "There is no pending upload of this digest.");
+    await expireUpload(control, tx, artifact, actor);
+  });
+}
+
+/** Removes pending uploads whose time is over, in the database and in storage; returns how many. */
+export async function expirePendingUploads(control: Control, actor: Actor): Promise<number> {
+  const { db, now } = control;
+  const overdue = await db
+    .select({ id: artifacts.id })
+    .from(artifacts)
+    .where(
+      and(inArray(artifacts.status, ["pending", "verifying"]), sql`${artifacts.expiresAt} < ${now().toISOString()}`),
+    )
+    .limit(500);
+  let expired = 0;
+  for (const { id } of overdue) {
+    await db.transaction(async (tx) => {
+      const [artifact] = await tx.select().from(artifacts).where(eq(artifacts.id, id)).for("update");
+      const waiting = artifact?.status === "pending" || artifact?.status === "verifying";
+      if (!artifact || !waiting || artifact.expiresAt === null || artifact.expiresAt >= now()) return;
+      await expireUpload(control, tx, artifact, actor);
+      expired += 1;
+    });
+  }
+  return expired;
+}
+
+/** The artifact row of an app and a digest, in whatever state. */
+export async function findArtifact({ db }: Control, app: string, digest: Digest): Promise<Artifact | undefined> {
+  const { id } = await getApp(db, app);
+  const [artifact] = await db
+    .select()
+    .from(artifacts)
+    .where(and(eq(artifacts.appId, id), eq(artifacts.digest, digest)));
+  return artifact;
+}
+
+async function reserveArtifact(control: Control, request: UploadRequest, actor: Actor): Promise<Artifact> {
+  assertSize(control, request.sizeBytes);
+  const app = await ensureApp(control, request.app, actor);
+  return control.db.transaction(async (tx) => {
+    const inserted = await insertPending(control, tx, { app, request, actor });
+    return inserted ?? renewPending(control, tx, { app, request, actor });
+  });
+}
+
+type Reservation = { app: App; request: UploadRequest; actor: Actor };
+
+async function insertPending(
+  control: Control,
+  tx: Tx,
+  { app, request, actor }: Reservation,
+): Promise<Artifact | undefined> {
+  const at = control.now();
+  const [artifact] = await tx
+    .insert(artifacts)
+    .values({
+      id: randomUUID(),
+      appId: app.id,
+      digest: request.digest,
+      sizeBytes: request.sizeBytes ?? null,
+      status: "pending",
+      storageKey: artifactKey(app.name, request.digest),
+      verified: false,
+      presignedAt: at,
+      createdAt: at,
+      expiresAt: expiry(control),
+    })
+    .onConflictDoNothing()
+    .returning();
+  if (artifact) await recordArtifact(tx, actor, artifact, null, at);
+  return artifact;
+}
+
+async function renewPending(control: Control, tx: Tx, { app, request, actor }: Reservation): Promise<Artifact> {
+  const [artifact] = await tx
+    .select()
+    .from(artifacts)
+    .where(and(eq(artifacts.appId, app.id), eq(artifacts.digest, request.digest)))
+    .for("update");
+  if (!artifact)
+    throw new AetherError("conflict", "The artifact was removed while it was asked for.", { hint: "Try again." });
+  if (artifact.status === "stored" || artifact.status === "verifying") return artifact;
+  const at = control.now();
+  const [renewed = artifact] = await tx
+    .update(artifacts)
+    .set({ status: "pending", presignedAt: at, expiresAt: expiry(control), sizeBytes: request.sizeBytes ?? null })
+    .where(eq(artifacts.id, artifact.id))
+    .returning();
+  if (artifact.status !== "pending") await recordArtifact(tx, actor, renewed, artifact.status, at);
+  return renewed;
+}
+
+// Storage first: a crash before the commit leaves a row that is expired again, never bytes that nobody knows of.
+async function expireUpload({ storage, now }: Control, tx: Tx, artifact: Artifact, actor: Actor): Promise<void> {
+  if (artifact.uploadId !== null) await storage.abortMultipart(artifact.storageKey, artifact.uploadId);
+  await storage.remove(artifact.storageKey);
+  await tx
+    .update(artifacts)
+    .set({ status: "expired", uploadId: null, expiresAt: null })
+    .where(eq(artifacts.id, artifact.id));
+  await recordArtifact(tx, actor, { ...artifact, status: "expired" }, artifact.status, now());
+}
+
+async function getUpload(
+  control: Control,
+  { app, digest, uploadId }: { app: string; digest: Digest; uploadId: string },
+) {
+  const artifact = await findArtifact(control, app, digest);
+  if (artifact?.uploadId === uploadId && artifact.status !== "stored") return artifact;
+  throw new AetherError("not_found", "There is no such multipart upload.", {
+    hint: "Start one with POST /artifacts/multipart/init.",
+  });
+}
+
+/** Refuses sizes that can never be stored. */
+export function assertSize({ settings }: Control, sizeBytes: number | undefined): void {
+  if (sizeBytes === undefined || sizeBytes <= settings.maxArtifactSizeBytes) return;
+  throw new AetherError(
+    "size_exceeded",
+    `The artifact has ${sizeBytes} bytes, and the limit is ${settings.maxArtifactSizeBytes}.`,
+    {
+      hint: "Leave files out with .aetherignore, or raise AETHER_MAX_ARTIFACT_SIZE_BYTES.",
+    },
+  );
+}
+
+const expiry = ({ now, settings }: Control): Date => new Date(now().getTime() + settings.pendingTtlSecs * 1000);
+
+/** The audit row of an artifact's transition. */
+export function recordArtifact(
+  tx: Tx,
+  actor: Actor,
+  artifact: Artifact,
+  before: string | null,
+  at: Date,
+): Promise<void> {
+  const { id, appId, status, digest } = artifact;
+  return recordTransition(tx, actor, { subject: "artifact", id, appId, before, after: status, at, detail: { digest } });
+}

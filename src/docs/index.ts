@@ -1,0 +1,12 @@
+import configuration from "./configuration.md" with { type: "text" };
+import deploying from "./deploying.md" with { type: "text" };
+import gettingStarted from "./getting-started.md" with { type: "text" };
+import packing from "./packing.md" with { type: "text" };
+
+/** The documentation inside the binary, in reading order; the key is the path under /docs. */
+export const documents: Record<string, string> = {
+  "getting-started": gettingStarted,
+  deploying,
+  packing,
+  configuration,
+};

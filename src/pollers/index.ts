@@ -1,0 +1,29 @@
+import type { Control } from "../control/control.ts";
+import type { Rollouts } from "../control/rollouts.ts";
+import { type Housekeeping, housekeeping } from "./housekeeping.ts";
+import { pendingUploads } from "./pending-uploads.ts";
+import { type Poller, runPoller } from "./poller.ts";
+import { rolloutsPoller } from "./rollouts.ts";
+
+export interface PollerOptions {
+  pendingGcIntervalMs: number;
+  housekeeping: Housekeeping;
+}
+
+/** Everything the server does by the clock. */
+export function pollers(control: Control, rollouts: Rollouts, options: PollerOptions): Poller[] {
+  return [
+    rolloutsPoller(rollouts, 5_000),
+    pendingUploads(control, options.pendingGcIntervalMs),
+    ...housekeeping(options.housekeeping, 180_000),
+  ];
+}
+
+/** Runs all of them until `signal` aborts; resolves when the last tick has ended. */
+export async function runPollers(list: Poller[], control: Control, signal: AbortSignal): Promise<void> {
+  await Promise.all(
+    list.map((poller) =>
+      runPoller(poller, signal, (error) => control.log.error("a poller failed", { poller: poller.name, error })),
+    ),
+  );
+}

@@ -1,0 +1,17 @@
+import { type Control, system } from "../control/control.ts";
+import { expirePendingUploads } from "../control/uploads.ts";
+import type { Poller } from "./poller.ts";
+
+/** Removes uploads that were never completed. */
+export function pendingUploads(control: Control, everyMs: number): Poller {
+  return {
+    name: "pending-uploads",
+    everyMs,
+    async tick() {
+      control.metrics.pendingGcRuns.inc();
+      const expired = await expirePendingUploads(control, system);
+      control.metrics.pendingGcDeleted.inc(expired);
+      if (expired > 0) control.log.info("removed uploads that were never completed", { expired });
+    },
+  };
+}

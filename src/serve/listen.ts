@@ -1,0 +1,82 @@
+import { AetherError, systemCode } from "../lib/errors.ts";
+
+type Handler = (request: Request, keepOpen: (request: Request) => void) => Response | Promise<Response>;
+
+export interface Listener {
+  port: number;
+  /** From now on requests go to `handler`; before, they were answered 503. */
+  serve(handler: Handler): void;
+  /** Takes no new connections, lets requests end for `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Binds at once, so that a port in use is known before anything is opened. */
+export function listen({
+  host,
+  port,
+  what,
+  flag,
+}: {
+  host: string;
+  port: number;
+  what: string;
+  flag: string;
+}): Listener {
+  let handle: Handler = () =>
+    Response.json(
+      { code: "service_unavailable", message: "The server is starting.", request_id: "unknown" },
+      { status: 503 },
+    );
+  const server = bind();
+  return {
+    port: server.port ?? port,
+    serve: (handler) => {
+      handle = handler;
+    },
+    async close(graceMs) {
+      const timer = setTimeout(() => server.stop(true), graceMs);
+      await server.stop();
+      clearTimeout(timer);
+    },
+  };
+
+  function bind() {
+    try {
+      return Bun.serve({
+        hostname: host,
+        port,
+        idleTimeout: 120,
+        // Artifacts pass through `/storage` in embedded mode; every other route has a limit of its own.
+        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+        fetch: (request, bun) => handle(request, (kept) => bun.timeout(kept, 0)),
+      });
+    } catch (error) {
+      throw listenFailure(error, { host, port, what, flag });
+    }
+  }
+}
+
+/** Why an address cannot be listened on, for people; other errors pass through. */
+export function listenFailure(
+  error: unknown,
+  { host, port, what, flag }: { host: string; port: number; what: string; flag: string },
+): unknown {
+  const code = systemCode(error);
+  if (code === "EADDRINUSE") {
+    return new AetherError(
+      "config_invalid",
+      `Port ${port} on ${host}, for the ${what}, is in use by another program.`,
+      {
+        cause: error,
+        hint: `Stop that program, or choose another port with ${flag}.`,
+      },
+    );
+  }
+  if (code === "EACCES" || code === "EADDRNOTAVAIL") {
+    return new AetherError("config_invalid", `The ${what} cannot listen on ${host}:${port} (${code}).`, {
+      cause: error,
+      hint: "Choose another address with --host, or a port above 1023.",
+    });
+  }
+  return error;
+}

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { deriveKey, loadSecretsKey } from "../config/secrets-key.ts";
+import type { ServerConfig } from "../config/server.ts";
+import { type Database, openDatabase } from "../db/client.ts";
+import type { DataFolder } from "../db/data-folder.ts";
+import { migrate } from "../db/migrate.ts";
+import { createFilesystemStorage, type FilesystemStorage } from "../storage/filesystem.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Addresses } from "./addresses.ts";
+
+export interface DataOptions {
+  config: ServerConfig;
+  dataFolder: DataFolder;
+  addresses: Addresses;
+  log: Logger;
+  now: () => Date;
+}
+
+/** The migrated database and the storage, in the data folder or where the configuration says. */
+export async function openData(
+  { config, dataFolder, addresses, log, now }: DataOptions,
+  stack: AsyncDisposableStack,
+): Promise<{ database: Database; storage: FilesystemStorage }> {
+  const rootKey = await loadSecretsKey({ configured: config.secretsKey, dataFolder: dataFolder.path });
+  const database = await openDatabase({ databaseUrl: config.databaseUrl, dataFolder, log });
+  stack.defer(() => database.close());
+  const applied = await migrate(database.db);
+  if (applied.length > 0) log.info("migrated the database", { applied });
+  const storage = createFilesystemStorage({
+    folder: join(dataFolder.path, "storage"),
+    secret: deriveKey(rootKey, "storage urls"),
+    publicUrl: addresses.public,
+    internalUrl: addresses.internal,
+    now,
+  });
+  return { database, storage };
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { ownNames, type ServerConfig } from "../config/server.ts";
+import type { Control } from "../control/control.ts";
+import { startRollouts } from "../control/rollouts.ts";
+import { openDataFolder } from "../db/data-folder.ts";
+import { pollers, runPollers } from "../pollers/index.ts";
+import { createApp } from "../server/app.ts";
+import { createLogger } from "../telemetry/log.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { addressesOf } from "./addresses.ts";
+import { listen } from "./listen.ts";
+import { openData } from "./open-data.ts";
+import { openRuntime } from "./open-runtime.ts";
+
+export interface ServerSummary {
+  api: string;
+  /** The pattern of applications' addresses. */
+  apps: string;
+  gateway: string;
+  port: number;
+  data_dir: string;
+  pid: number;
+}
+
+export interface RunningServer {
+  summary: ServerSummary;
+  /** Resolves when everything has stopped, after `signal` asked for it. */
+  until(signal: AbortSignal): Promise<void>;
+}
+
+export interface ServerOptions {
+  config: ServerConfig;
+  env: Record<string, string | undefined>;
+  isInteractive: boolean;
+}
+
+/** Puts the parts together and starts them; when one fails, those before it are taken down again, newest first. */
+export async function startServer({ config, env, isInteractive }: ServerOptions): Promise<RunningServer> {
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat ?? (isInteractive ? "text" : "json"),
+    write: (line) => void process.stderr.write(line),
+  });
+  await using stack = new AsyncDisposableStack();
+
+  const dataFolder = await openDataFolder(config.dataFolder, { command: "aether serve", now });
+  stack.defer(() => dataFolder.release());
+  const api = listen({ host: config.host, port: config.port, what: "API", flag: "--port" });
+  stack.defer(() => api.close(config.graceMs));
+  const addresses = addressesOf(config, api.port);
+  const agentToken = randomBytes(32).toString("hex");
+  const { runtime, gateway } = await openRuntime({ config, env, dataFolder, addresses, agentToken, log }, stack);
+  const { database, storage } = await openData({ config, dataFolder, addresses, log, now }, stack);
+
+  const settings = { ...config, internalUrl: addresses.internal };
+  const control: Control = { db: database.db, storage, runtime, log, metrics: createMetrics(), now, settings };
+  const rollouts = await startRollouts(control);
+  stack.defer(async () => {
+    await gateway.stop(config.graceMs); // requests in flight end before their applications do
+    await runtime.stop();
+    await rollouts.settle();
+  });
+  const stopping = new AbortController();
+  const app = createApp({
+    control,
+    rollouts,
+    tokens: config.tokens,
+    authRequired: config.authRequired,
+    agentToken,
+    ownHosts: addresses.hostsOf(ownNames(config)),
+    stopping: stopping.signal,
+  });
+  api.serve((request, keepOpen) => {
+    if (new URL(request.url).pathname.startsWith("/storage/")) return storage.handle(request);
+    return app.fetch(request, { keepOpen });
+  });
+  const housekeeping = {
+    database: () => database.maintain(now()),
+    storage: () => storage.sweep({ temporaryMs: hourMs, multipartMs: config.pendingTtlSecs * 1000 }),
+  };
+  const list = pollers(control, rollouts, { pendingGcIntervalMs: config.pendingGcIntervalSecs * 1000, housekeeping });
+  const polling = runPollers(list, control, stopping.signal);
+  stack.defer(async () => {
+    stopping.abort();
+    await polling;
+  });
+
+  const parts = stack.move();
+  const summary = {
+    api: addresses.public,
+    apps: gateway.url("<app>"),
+    gateway: `http://${config.host}:${gateway.port}`,
+    port: api.port,
+    data_dir: dataFolder.path,
+    pid: process.pid,
+  };
+  log.info("ready", { ...summary, database: database.kind });
+  return {
+    summary,
+    async until(signal) {
+      await aborted(signal);
+      log.info("stopping");
+      await parts.disposeAsync();
+      log.info("stopped");
+    },
+  };
+}
+
+const hourMs = 3_600_000;
+const now = (): Date => new Date();
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,101 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import type { ApiToken } from "../config/tokens.ts";
+import type { Control } from "../control/control.ts";
+import { toFailure } from "../control/failures.ts";
+import { createStartupCheck } from "../control/health.ts";
+import type { Rollouts } from "../control/rollouts.ts";
+import { version } from "../core/version.ts";
+import { AetherError } from "../lib/errors.ts";
+import type { ServerEnv } from "./context.ts";
+import { accessLog } from "./middleware/access-log.ts";
+import { authenticate } from "./middleware/authenticate.ts";
+import { jsonOnly } from "./middleware/json-only.ts";
+import { requestId } from "./middleware/request-id.ts";
+import { sameMachine } from "./middleware/same-machine.ts";
+import { createRouter } from "./router.ts";
+import { appRoutes } from "./routes/apps.ts";
+import { artifactRoutes } from "./routes/artifacts.ts";
+import { capabilityRoutes } from "./routes/capabilities.ts";
+import { deploymentRoutes } from "./routes/deployments.ts";
+import { docRoutes } from "./routes/docs.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { legacyUploadRoutes } from "./routes/legacy-upload.ts";
+import { logRoutes } from "./routes/logs.ts";
+import { metricRoutes } from "./routes/metrics.ts";
+import { uploadRoutes } from "./routes/uploads.ts";
+
+export interface AppOptions {
+  control: Control;
+  rollouts: Rollouts;
+  tokens: ApiToken[];
+  authRequired: boolean;
+  /** Lets the agents that this server starts download what they run. */
+  agentToken: string;
+  /** `host:port` names under which this server is asked. */
+  ownHosts: ReadonlySet<string>;
+  /** Aborted when the server stops: open streams end then, so that nobody waits for them. */
+  stopping: AbortSignal;
+}
+
+const megabyte = 1024 ** 2;
+
+/** The control plane's HTTP side: every middleware and every route, on one screen. */
+export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
+  const { control, rollouts, tokens, authRequired, agentToken, ownHosts, stopping } = options;
+  const startup = createStartupCheck(control);
+  const app = createRouter();
+
+  app.use(async (c, next) => {
+    c.set("control", control);
+    c.set("rollouts", rollouts);
+    c.set("startup", startup);
+    c.set("stopping", stopping);
+    await next();
+  });
+  app.use(requestId, accessLog(control.log));
+  app.route("/", healthRoutes);
+
+  if (!authRequired) app.use(sameMachine(ownHosts));
+  app.use(authenticate({ tokens, required: authRequired, agentToken }), jsonOnly);
+  app.use("/artifacts", bodyLimit({ maxSize: control.settings.maxArtifactSizeBytes + megabyte, onError: tooLarge }));
+  app.on(["POST", "PATCH", "DELETE"], "/*", async (c, next) => {
+    return c.req.path === "/artifacts" ? next() : bodyLimit({ maxSize: megabyte, onError: tooLarge })(c, next);
+  });
+
+  app.route("/", capabilityRoutes);
+  app.route("/", metricRoutes);
+  app.route("/", docRoutes);
+  app.route("/apps", appRoutes);
+  app.route("/apps", logRoutes);
+  app.route("/artifacts", uploadRoutes);
+  app.route("/artifacts", legacyUploadRoutes);
+  app.route("/artifacts", artifactRoutes);
+  app.route("/deployments", deploymentRoutes);
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "aether", version } });
+
+  app.notFound((c) => answer(c, new AetherError("not_found", `There is no ${c.req.method} ${c.req.path}.`)));
+  app.onError((error, c) => answer(c, error));
+  return app;
+}
+
+function tooLarge(): never {
+  throw new AetherError("payload_too_large", "The request body is too large.");
+}
+
+/** The one place where an error becomes an answer. A bug's story goes to the log and never outside. */
+function answer(c: Context<ServerEnv>, error: unknown): Response {
+  const failure = isMalformed(error) ? new AetherError("bad_request", "The request is malformed.") : toFailure(error);
+  const request_id = c.var.requestId ?? "unknown";
+  if (failure.status >= 500)
+    c.var.control.log.error("request failed", { path: c.req.path, request_id, error: failure });
+  c.header("x-request-id", request_id);
+  return c.json({ ...failure.toJSON(), request_id }, failure.status as 500);
+}
+
+/** Hono's own refusals of what it cannot parse. */
+function isMalformed(error: unknown): boolean {
+  return error instanceof HTTPException && error.status < 500;
+}

@@ -1,0 +1,74 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { createApp, getApp, listApps } from "../../control/apps.ts";
+import { listDeployments } from "../../control/deployments.ts";
+import { actorOf } from "../actor.ts";
+import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import { appParam, appView, newApp, toAppView } from "../schemas/app.ts";
+import { deploymentView, toDeploymentView } from "../schemas/deployment.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "apps.list",
+  summary: "List the apps",
+  request: { query: pageQuery },
+  responses: { ...failures, 200: json(z.array(appView), "The apps, by name") },
+});
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  operationId: "apps.create",
+  summary: "Create an app",
+  request: { body: jsonBody(newApp) },
+  responses: { ...failures, 201: json(appView, "The new app") },
+});
+
+const show = createRoute({
+  method: "get",
+  path: "/{app}",
+  operationId: "apps.show",
+  summary: "Show one app",
+  request: { params: appParam },
+  responses: { ...failures, 200: json(appView, "The app") },
+});
+
+const showDeployments = createRoute({
+  method: "get",
+  path: "/{app}/deployments",
+  operationId: "apps.deployments",
+  summary: "List an app's deployments, newest first",
+  request: { params: appParam, query: pageQuery },
+  responses: { ...failures, 200: json(z.array(deploymentView), "The deployments") },
+});
+
+/** Mounted at /apps. Handlers translate HTTP; decisions live in control/. */
+export const appRoutes = createRouter()
+  .openapi(list, async (c) => {
+    const { control } = c.var;
+    const found = await listApps(control, c.req.valid("query"));
+    return c.json(
+      found.map((app) => toAppView(app, control.runtime.url(app.name))),
+      200,
+    );
+  })
+  .openapi(create, async (c) => {
+    const { control } = c.var;
+    const app = await createApp(control, c.req.valid("json").name, actorOf(c));
+    return c.json(toAppView(app, control.runtime.url(app.name)), 201);
+  })
+  .openapi(show, async (c) => {
+    const { control } = c.var;
+    const app = await getApp(control.db, c.req.valid("param").app);
+    return c.json(toAppView(app, control.runtime.url(app.name)), 200);
+  })
+  .openapi(showDeployments, async (c) => {
+    const { control } = c.var;
+    const { app } = c.req.valid("param");
+    const found = await listDeployments(control, { app, ...c.req.valid("query") });
+    return c.json(
+      found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),
+      200,
+    );
+  });

@@ -1,0 +1,62 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { getStoredArtifact, listArtifacts, presignDownload } from "../../control/artifacts.ts";
+import { parseDigest } from "../../core/digest.ts";
+import { failures, json, pageQuery } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import { appQuery, artifactView, digestParam, toArtifactView } from "../schemas/artifact.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "artifacts.list",
+  summary: "List stored artifacts, newest first",
+  request: { query: pageQuery.extend({ app: z.string().optional() }) },
+  responses: { ...failures, 200: json(z.array(artifactView), "The artifacts") },
+});
+
+const show = createRoute({
+  method: "get",
+  path: "/{digest}",
+  operationId: "artifacts.show",
+  summary: "Show a stored artifact; HEAD answers with headers only",
+  request: { params: digestParam, query: appQuery },
+  responses: { ...failures, 200: json(artifactView, "The artifact") },
+});
+
+const meta = createRoute({ ...show, path: "/{digest}/meta", operationId: "artifacts.meta" });
+
+const download = createRoute({
+  method: "get",
+  path: "/{digest}/download",
+  operationId: "artifacts.download",
+  summary: "Redirect to a fresh signed URL of the bytes",
+  request: { params: digestParam, query: appQuery },
+  responses: { ...failures, 307: { description: "Where the bytes are, for a short time" } },
+});
+
+/** Mounted at /artifacts: reading. */
+export const artifactRoutes = createRouter()
+  .openapi(list, async (c) =>
+    c.json((await listArtifacts(c.var.control, c.req.valid("query"))).map(toArtifactView), 200),
+  )
+  .openapi(show, async (c) => {
+    const { digest } = c.req.valid("param");
+    const found = await getStoredArtifact(c.var.control, parseDigest(digest), c.req.valid("query").app);
+    const view = toArtifactView(found);
+    c.header("x-aether-size", String(view.size_bytes));
+    c.header("x-aether-verified", String(view.verified));
+    c.header("x-aether-completed-at", view.completed_at);
+    return c.json(view, 200);
+  })
+  .openapi(meta, async (c) => {
+    const { digest } = c.req.valid("param");
+    return c.json(
+      toArtifactView(await getStoredArtifact(c.var.control, parseDigest(digest), c.req.valid("query").app)),
+      200,
+    );
+  })
+  .openapi(download, async (c) => {
+    const { digest } = c.req.valid("param");
+    const { url } = await presignDownload(c.var.control, parseDigest(digest), c.req.valid("query").app);
+    return c.redirect(url, 307);
+  });

@@ -1,0 +1,81 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { createDeployment, getDeployment, listDeployments } from "../../control/deployments.ts";
+import { actorOf } from "../actor.ts";
+import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import {
+  createdDeployment,
+  deploymentParam,
+  deploymentStatusView,
+  deploymentView,
+  newDeployment,
+  toDeploymentView,
+} from "../schemas/deployment.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "deployments.list",
+  summary: "List deployments, newest first",
+  request: { query: pageQuery.extend({ app: z.string().optional() }) },
+  responses: { ...failures, 200: json(z.array(deploymentView), "The deployments") },
+});
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  operationId: "deployments.create",
+  summary: "Deploy a stored artifact",
+  request: { body: jsonBody(newDeployment) },
+  responses: { ...failures, 201: json(createdDeployment, "The deployment, pending") },
+});
+
+const show = createRoute({
+  method: "get",
+  path: "/{id}",
+  operationId: "deployments.show",
+  summary: "Show one deployment",
+  request: { params: deploymentParam },
+  responses: { ...failures, 200: json(deploymentStatusView, "The deployment with its replicas") },
+});
+
+const status = createRoute({ ...show, path: "/{id}/status", operationId: "deployments.status" });
+
+/** Mounted at /deployments. */
+export const deploymentRoutes = createRouter()
+  .openapi(list, async (c) => {
+    const { control } = c.var;
+    const found = await listDeployments(control, c.req.valid("query"));
+    return c.json(
+      found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),
+      200,
+    );
+  })
+  .openapi(create, async (c) => {
+    const { control, rollouts } = c.var;
+    const body = c.req.valid("json");
+    const deployment = await createDeployment(
+      control,
+      {
+        app: body.app_name,
+        digest: body.digest,
+        artifactUrl: body.artifact_url,
+        config: body.config,
+        replicas: body.replicas,
+        idempotencyKey: c.req.header("idempotency-key") ?? body.idempotency_key,
+      },
+      actorOf(c),
+    );
+    rollouts
+      .reconcile()
+      .catch((error: unknown) => control.log.error("the rollout could not start, it is tried again", { error }));
+    return c.json({ id: deployment.id, status: deployment.status, version: deployment.version }, 201);
+  })
+  .openapi(show, async (c) => c.json(await showDeployment(c.var.control, c.req.valid("param").id), 200))
+  .openapi(status, async (c) => c.json(await showDeployment(c.var.control, c.req.valid("param").id), 200));
+
+async function showDeployment(control: Parameters<typeof getDeployment>[0], id: string) {
+  const found = await getDeployment(control, id);
+  const replicas = await control.runtime.replicas(found.app);
+  return { ...toDeploymentView(found, control.runtime.url(found.app)), replicas };
+}

@@ -1,0 +1,68 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { getApp } from "../../control/apps.ts";
+import type { LogLine } from "../../core/log-line.ts";
+import { parseSince } from "../../lib/durations.ts";
+import { failures } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import { appParam } from "../schemas/app.ts";
+
+const flag = z.enum(["0", "1", "true", "false"]).optional();
+
+const logs = createRoute({
+  method: "get",
+  path: "/{app}/logs",
+  operationId: "apps.logs",
+  summary: "Read an app's output, chunked; follow keeps the answer open",
+  request: {
+    params: appParam,
+    query: z.object({
+      follow: flag,
+      tail_lines: z.coerce.number().int().min(0).max(100_000).optional(),
+      since: z.string().optional(),
+      format: z.enum(["text", "ndjson"]).default("text"),
+    }),
+  },
+  responses: {
+    ...failures,
+    200: { description: "The lines, oldest first, as text/plain or application/x-ndjson" },
+  },
+});
+
+/** Mounted at /apps. */
+export const logRoutes = createRouter().openapi(logs, async (c) => {
+  const { control } = c.var;
+  const { app } = c.req.valid("param");
+  const query = c.req.valid("query");
+  await getApp(control.db, app);
+  const since = query.since === undefined ? {} : { since: parseSince(query.since, control.now()) };
+  const tail = query.tail_lines === undefined ? {} : { tailLines: query.tail_lines };
+  const follow = query.follow === "1" || query.follow === "true";
+  c.env.keepOpen?.(c.req.raw);
+  const ended = AbortSignal.any([c.req.raw.signal, c.var.stopping]);
+  const lines = control.runtime.logs(app, { ...since, ...tail, follow }, ended);
+  const ndjson = query.format === "ndjson";
+  const headers = {
+    "content-type": ndjson ? "application/x-ndjson" : "text/plain; charset=utf-8",
+    "cache-control": "no-store",
+  };
+  return new Response(toStream(lines, ndjson ? toNdjson : toText), { headers });
+});
+
+const toNdjson = (line: LogLine): string => `${JSON.stringify(line)}\n`;
+const toText = ({ line }: LogLine): string => `${line}\n`;
+
+/** Pulls, so that a slow reader slows the source and nothing piles up. */
+function toStream(lines: AsyncIterable<LogLine>, print: (line: LogLine) => string): ReadableStream<Uint8Array> {
+  const iterator = lines[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(print(value)));
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}

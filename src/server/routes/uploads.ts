@@ -1,0 +1,138 @@
+import { createRoute } from "@hono/zod-openapi";
+import { type Completion, completeUpload } from "../../control/completion.ts";
+import { abandonUpload, joinParts, presignPart, presignUpload, startMultipart } from "../../control/uploads.ts";
+import { parseDigest } from "../../core/digest.ts";
+import type { CompleteView } from "../../core/wire.ts";
+import { AetherError } from "../../lib/errors.ts";
+import { actorOf } from "../actor.ts";
+import { failures, json, jsonBody } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import {
+  appQuery,
+  completeBody,
+  completeView,
+  digestParam,
+  joinBody,
+  multipartInitView,
+  partBody,
+  partView,
+  presignBody,
+  presignView,
+} from "../schemas/artifact.ts";
+
+const presign = createRoute({
+  method: "post",
+  path: "/presign",
+  operationId: "artifacts.presign",
+  summary: "Ask for a signed PUT; NONE when the bytes are stored",
+  request: { body: jsonBody(presignBody) },
+  responses: { ...failures, 200: json(presignView, "The request to send, every header verbatim") },
+});
+
+const complete = createRoute({
+  method: "post",
+  path: "/complete",
+  operationId: "artifacts.complete",
+  summary: "Verify uploaded bytes and make them an artifact",
+  request: { body: jsonBody(completeBody) },
+  responses: { ...failures, 200: json(completeView, "The artifact is stored") },
+});
+
+const start = createRoute({
+  method: "post",
+  path: "/multipart/init",
+  operationId: "artifacts.multipart.init",
+  summary: "Start an upload in parts, or find the one under way",
+  request: { body: jsonBody(presignBody) },
+  responses: { ...failures, 200: json(multipartInitView, "The upload") },
+});
+
+const part = createRoute({
+  method: "post",
+  path: "/multipart/presign-part",
+  operationId: "artifacts.multipart.presignPart",
+  summary: "Ask for a signed PUT of one part",
+  request: { body: jsonBody(partBody) },
+  responses: { ...failures, 200: json(partView, "The request to send") },
+});
+
+const join = createRoute({
+  method: "post",
+  path: "/multipart/complete",
+  operationId: "artifacts.multipart.complete",
+  summary: "Join the parts, verify the bytes and make them an artifact",
+  request: { body: jsonBody(joinBody) },
+  responses: { ...failures, 200: json(completeView, "The artifact is stored") },
+});
+
+const abandon = createRoute({
+  method: "delete",
+  path: "/{digest}/upload",
+  operationId: "artifacts.abandon",
+  summary: "Give up a pending upload: row, bytes and URLs",
+  request: { params: digestParam, query: appQuery },
+  responses: { ...failures, 204: { description: "It is gone" } },
+});
+
+/** Mounted at /artifacts: writing, in two phases. */
+export const uploadRoutes = createRouter()
+  .openapi(presign, async (c) => {
+    const { app_name, digest, size_bytes } = c.req.valid("json");
+    const request = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const { artifact, signed } = await presignUpload(c.var.control, request, actorOf(c));
+    const view = { storage_key: artifact.storageKey, upload_url: signed?.url ?? null, headers: signed?.headers ?? {} };
+    return c.json({ ...view, method: signed ? ("PUT" as const) : ("NONE" as const) }, 200);
+  })
+  .openapi(complete, async (c) => {
+    const { app_name, digest, size_bytes, idempotency_key } = c.req.valid("json");
+    const completion = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    return c.json(
+      toCompleteView(await completeUpload(c.var.control, completion, actorOf(c)), completion, idempotency_key),
+      200,
+    );
+  })
+  .openapi(start, async (c) => {
+    const { app_name, digest, size_bytes } = c.req.valid("json");
+    const request = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const artifact = await startMultipart(c.var.control, request, actorOf(c));
+    return c.json({ upload_id: artifact.uploadId ?? "", storage_key: artifact.storageKey }, 200);
+  })
+  .openapi(part, async (c) => {
+    const { app_name, digest, upload_id, part_number } = c.req.valid("json");
+    const wanted = { app: app_name, digest: parseDigest(digest), uploadId: upload_id, partNumber: part_number };
+    const { url, headers } = await presignPart(c.var.control, wanted);
+    return c.json({ url, method: "PUT" as const, headers }, 200);
+  })
+  .openapi(join, async (c) => {
+    const { app_name, digest, size_bytes, upload_id, parts, idempotency_key } = c.req.valid("json");
+    const completion = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const received = parts.map(({ part_number, etag }) => ({ partNumber: part_number, etag }));
+    await joinParts(c.var.control, { ...completion, uploadId: upload_id, parts: received });
+    return c.json(
+      toCompleteView(await completeUpload(c.var.control, completion, actorOf(c)), completion, idempotency_key),
+      200,
+    );
+  })
+  .openapi(abandon, async (c) => {
+    const { app } = c.req.valid("query");
+    if (app === undefined)
+      throw new AetherError("bad_request", '"app" is missing.', { hint: "Name the app: ?app=shop." });
+    await abandonUpload(c.var.control, app, parseDigest(c.req.valid("param").digest), actorOf(c));
+    return c.body(null, 204);
+  });
+
+function toCompleteView(
+  { artifact, duplicate }: Awaited<ReturnType<typeof completeUpload>>,
+  { digest }: Completion,
+  key: string | undefined,
+): CompleteView {
+  return {
+    artifact_id: artifact.id,
+    digest,
+    duplicate,
+    verified: artifact.verified,
+    storage_key: artifact.storageKey,
+    status: "stored",
+    idempotency_key: key ?? null,
+  };
+}

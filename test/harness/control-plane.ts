@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { type ApiToken, hashToken } from "../../src/config/tokens.ts";
+import type { Control, ControlSettings } from "../../src/control/control.ts";
+import { startRollouts } from "../../src/control/rollouts.ts";
+import { createFakeRuntime } from "../../src/runtime/fake.ts";
+import { listen } from "../../src/serve/listen.ts";
+import { createApp } from "../../src/server/app.ts";
+import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
+import { createLogger } from "../../src/telemetry/log.ts";
+import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { type OpenTestDatabase, openTestDatabase } from "./database.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+export interface HarnessOptions {
+  open?: OpenTestDatabase;
+  settings?: Partial<ControlSettings>;
+  tokens?: ApiToken[];
+}
+
+/** A whole control plane: real SQL, real files, real HTTP on a free port; only the runtime is a fake, and the clock is ours. */
+export async function createHarness({ open = openTestDatabase, settings = {}, tokens = [] }: HarnessOptions = {}) {
+  const [folder, database] = await Promise.all([temporaryFolder(), open()]);
+  const listener = listen({ host: "127.0.0.1", port: 0, what: "API", flag: "--port" });
+  const api = `http://127.0.0.1:${listener.port}`;
+  let clock = new Date("2026-01-01T00:00:00Z");
+  const now = () => clock;
+  const lines: string[] = [];
+  const storage = createFilesystemStorage({
+    folder: join(folder.path, "storage"),
+    secret: new Uint8Array(32).fill(7),
+    publicUrl: api,
+    internalUrl: api,
+    now,
+  });
+  const runtime = createFakeRuntime();
+  const control: Control = {
+    db: database.db,
+    storage,
+    runtime,
+    metrics: createMetrics(),
+    now,
+    log: createLogger({ level: "debug", format: "json", write: (line) => void lines.push(line) }),
+    settings: { ...defaults, internalUrl: api, ...settings },
+  };
+  const rollouts = await startRollouts(control);
+  const hosts = new Set([`127.0.0.1:${listener.port}`, `localhost:${listener.port}`]);
+  const app = createApp({
+    control,
+    rollouts,
+    tokens,
+    authRequired: tokens.length > 0,
+    agentToken,
+    ownHosts: hosts,
+    stopping: new AbortController().signal,
+  });
+  listener.serve((request) =>
+    new URL(request.url).pathname.startsWith("/storage/") ? storage.handle(request) : app.fetch(request, {}),
+  );
+
+  /** Sends a request to the API; `body` goes as JSON. */
+  async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const json = body === undefined ? {} : { "content-type": "application/json" };
+    const response = await fetch(`${api}${path}`, {
+      method,
+      headers: { ...json, ...headers },
+      redirect: "manual",
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text,
+    };
+  }
+
+  /** Stores bytes as an artifact of `name`, as the command line does. */
+  async function store(name: string, bytes: Uint8Array) {
+    const digest = digestOf(bytes);
+    const request = { app_name: name, digest, size_bytes: bytes.length };
+    const { body } = await send("POST", "/artifacts/presign", request);
+    if (body.method === "PUT") await put(body, bytes);
+    const completed = await send("POST", "/artifacts/complete", request);
+    if (completed.status !== 200) throw new Error(JSON.stringify(completed.body));
+    return { digest, ...completed.body };
+  }
+
+  return {
+    api,
+    control,
+    rollouts,
+    runtime,
+    storage,
+    lines,
+    send,
+    store,
+    advance: (ms: number) => {
+      clock = new Date(clock.getTime() + ms);
+    },
+    async [Symbol.asyncDispose]() {
+      await listener.close(0);
+      await rollouts.settle();
+      await database[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Sends bytes to a presigned URL, every header verbatim. */
+export function put(
+  { upload_url, headers }: { upload_url: string; headers: Record<string, string> },
+  bytes: Uint8Array,
+) {
+  return fetch(upload_url, { method: "PUT", headers, body: new Blob([bytes.slice()]) });
+}
+
+/** What agents of the harness's server would send. */
+export const agentToken = "agent-token-0123456789";
+
+/** Bytes that no other test stores. */
+export const someBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Lower-case hex SHA-256. */
+export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** A token of a role, as the server is configured with it. */
+export const apiToken = (token: string, role: ApiToken["role"]): ApiToken => ({
+  hash: hashToken(token),
+  role,
+  name: `${role}-test`,
+});
+
+const defaults: Omit<ControlSettings, "internalUrl"> = {
+  presignExpireSeconds: 900,
+  verifyRemoteSize: true,
+  verifyRemoteHash: true,
+  remoteHashMaxBytes: 512 * 1024 ** 2,
+  maxArtifactSizeBytes: 1024 ** 2,
+  pendingTtlSecs: 3600,
+  multipartThresholdBytes: 64 * 1024 ** 2,
+  multipartPartSizeBytes: 16 * 1024 ** 2,
+};
