@@ -1,0 +1,27 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseAppName } from "../core/app-name.ts";
+import { AetherError } from "../lib/errors.ts";
+import type { CommandContext } from "./command.ts";
+
+/** The app a command is about: --app, AETHER_APP, the config file, else the name of the project one stands in. */
+export async function resolveAppName({ config, cwd }: CommandContext, given?: string): Promise<string> {
+  const said = given ?? config.app;
+  if (said !== undefined) return parseAppName(said);
+  const name = (await nameIn(join(cwd, "aether.json"))) ?? (await nameIn(join(cwd, "package.json")));
+  if (name !== undefined) return parseAppName(name.replace(/^@[^/]+\//, ""));
+  throw new AetherError("usage", "Which app? There is no package.json here that names it.", {
+    hint: "Name it, with --app or as the first argument.",
+  });
+}
+
+async function nameIn(path: string): Promise<string | undefined> {
+  const content = await readFile(path, "utf8").catch(() => undefined);
+  if (content === undefined) return undefined;
+  try {
+    const name: unknown = JSON.parse(content).name;
+    return typeof name === "string" ? name : undefined;
+  } catch (error) {
+    throw new AetherError("bad_request", `${path} is not valid JSON.`, { cause: error });
+  }
+}

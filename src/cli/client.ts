@@ -1,0 +1,146 @@
+import { version } from "../core/version.ts";
+import type {
+  AppView,
+  Capabilities,
+  CompleteRequest,
+  CompleteView,
+  DeploymentRequest,
+  DeploymentStatusView,
+  DeploymentView,
+  MultipartInitView,
+  PartReceipt,
+  PartView,
+  PresignRequest,
+  PresignView,
+} from "../core/wire.ts";
+import { AetherError, isFailureCode } from "../lib/errors.ts";
+import { retry } from "../lib/retry.ts";
+
+export interface ClientOptions {
+  server: string;
+  token?: string | undefined;
+  signal: AbortSignal;
+  /** Sends one request; a test passes its own. */
+  fetch?: typeof fetch;
+}
+
+/** The server as typed calls. Requests that are safe to repeat are repeated when the network fails. */
+export type Client = ReturnType<typeof createClient>;
+
+/** A client of one server. */
+export function createClient(options: ClientOptions) {
+  const request = createRequest(options);
+  const get = async <T>(path: string) => (await request("GET", path)) as T;
+  const post = async <T>(path: string, body: unknown, key?: string) => (await request("POST", path, body, key)) as T;
+  return {
+    server: options.server,
+    capabilities: () => get<Capabilities>("/capabilities"),
+    apps: () => get<AppView[]>("/apps"),
+    deployments: (app: string, limit: number) =>
+      get<DeploymentView[]>(`/apps/${encodeURIComponent(app)}/deployments?limit=${limit}`),
+    deployment: (id: string) => get<DeploymentStatusView>(`/deployments/${id}/status`),
+    createDeployment: (body: DeploymentRequest, key: string) =>
+      post<{ id: string; status: string; version: number }>("/deployments", body, key),
+    presign: (body: PresignRequest) => post<PresignView>("/artifacts/presign", body),
+    complete: (body: CompleteRequest) => post<CompleteView>("/artifacts/complete", body),
+    startMultipart: (body: PresignRequest) => post<MultipartInitView>("/artifacts/multipart/init", body),
+    presignPart: (body: { app_name: string; digest: string; upload_id: string; part_number: number }) =>
+      post<PartView>("/artifacts/multipart/presign-part", body),
+    completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
+      post<CompleteView>("/artifacts/multipart/complete", body),
+    /** The open answer, for streams and raw bodies; an error answer is thrown. */
+    open: createOpen(options),
+  };
+}
+
+function createRequest(options: ClientOptions) {
+  const open = createOpen(options);
+  return (method: string, path: string, body?: unknown, key?: string): Promise<unknown> =>
+    // A lost answer may hide a done deed: POST is repeated only because every write here is idempotent or carries a key.
+    retry(
+      async () => {
+        const response = await open(path, {
+          method,
+          headers: {
+            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            ...(key === undefined ? {} : { "idempotency-key": key }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          signal: AbortSignal.timeout(60_000),
+        });
+        return response.json();
+      },
+      { attempts: 4, signal: options.signal, shouldRetry: isTransient },
+    );
+}
+
+function createOpen({ server, token, signal, fetch: send = fetch }: ClientOptions) {
+  return async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = new Headers(init.headers);
+    headers.set("user-agent", `aether/${version}`);
+    headers.set("accept", headers.get("accept") ?? "application/json");
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    const signals = init.signal ? AbortSignal.any([signal, init.signal]) : signal;
+    const response = await send(`${server}${path}`, { ...init, headers, signal: signals, redirect: "manual" }).catch(
+      (error: unknown) => {
+        if (signal.aborted) throw signal.reason;
+        throw unreachable(server, error);
+      },
+    );
+    if (response.ok) return response;
+    throw await toError(response, server, token !== undefined);
+  };
+}
+
+/** Whether the same request may succeed a moment later. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof AetherError && (error.code === "unreachable" || error.code === "service_unavailable");
+}
+
+function unreachable(server: string, cause: unknown): AetherError {
+  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
+  const local = /\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(server);
+  return new AetherError(
+    "unreachable",
+    `The server ${server} ${timedOut ? "did not answer in time" : "cannot be reached"}.`,
+    {
+      cause,
+      hint: local
+        ? "Start it with aether serve, or name another with --server."
+        : "Check the address and your network.",
+    },
+  );
+}
+
+async function toError(response: Response, server: string, hasToken: boolean): Promise<AetherError> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (isErrorBody(body)) {
+    const hint = response.status === 401 ? tokenHint(server, hasToken) : body.hint;
+    const details = body.request_id === undefined ? {} : { request_id: body.request_id };
+    const code = isFailureCode(body.code) ? body.code : fallbackCode(response.status);
+    return new AetherError(code, body.message, { hint, details });
+  }
+  return new AetherError(
+    fallbackCode(response.status),
+    `${server} answered ${response.status}, not as an aether server does.`,
+    {
+      hint: "Check that --server names an aether server.",
+    },
+  );
+}
+
+function tokenHint(server: string, hasToken: boolean): string {
+  return `${hasToken ? "The token was refused" : "A token is needed"}: run aether login --server ${server} --token-stdin.`;
+}
+
+function fallbackCode(status: number) {
+  if (status === 401) return "unauthorized";
+  if (status === 404) return "not_found";
+  if (status === 502 || status === 503 || status === 504) return "service_unavailable";
+  return status >= 500 ? "internal" : "bad_request";
+}
+
+function isErrorBody(value: unknown): value is { code: string; message: string; hint?: string; request_id?: string } {
+  if (typeof value !== "object" || value === null) return false;
+  return "code" in value && typeof value.code === "string" && "message" in value && typeof value.message === "string";
+}

@@ -1,0 +1,25 @@
+import type { ArgsDef, ParsedArgs } from "citty";
+import type { CliConfig } from "../config/cli.ts";
+import type { Output } from "./output.ts";
+
+/** What every command is given: settings, output, and the signal that Ctrl-C aborts. */
+export interface CommandContext {
+  config: CliConfig;
+  output: Output;
+  signal: AbortSignal;
+  cwd: string;
+  env: Record<string, string | undefined>;
+}
+
+export interface Command<A extends ArgsDef = ArgsDef> {
+  meta: { name: string; description: string; alias?: string };
+  args: A;
+  /** Whole command lines with what they do, shown by `--help`. */
+  examples: [line: string, meaning: string][];
+  run(context: CommandContext & { args: ParsedArgs<A> }): Promise<void>;
+}
+
+/** The typed identity of a command; `citty` parses its arguments, `run.ts` calls it. */
+export function defineCommand<const A extends ArgsDef>(command: Command<A>): Command<A> {
+  return command;
+}

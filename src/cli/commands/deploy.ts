@@ -1,0 +1,45 @@
+import { appArgs } from "../args.ts";
+import { createClient } from "../client.ts";
+import { defineCommand } from "../command.ts";
+import { packProject, planOf } from "../deploy/pack-project.ts";
+import { release } from "../deploy/release.ts";
+import { createReport } from "../deploy/report.ts";
+
+export default defineCommand({
+  meta: { name: "deploy", description: "Pack an application and release it" },
+  args: {
+    dir: { type: "positional", default: ".", description: "The application's folder" },
+    "dry-run": { type: "boolean", description: "Detect, install, check and pack; upload and deploy nothing" },
+    "pack-only": { type: "boolean", description: "The same, and leave the artifact in --out" },
+    upload: { type: "boolean", default: true, negativeDescription: "Pack, and upload and deploy nothing" },
+    out: {
+      type: "string",
+      valueHint: "folder",
+      description: "Where the artifact is left (with --pack-only: this folder)",
+    },
+    detach: { type: "boolean", description: "Do not wait until the release answers" },
+    build: { type: "boolean", description: "Run scripts.build first" },
+    cache: { type: "boolean", default: true, negativeDescription: "Install and compress everything anew" },
+    "compression-level": { type: "string", valueHint: "1-12", description: "Smaller or faster" },
+    "legacy-upload": { type: "boolean", description: "Send the artifact through the server (deprecated)" },
+    ...appArgs,
+  },
+  examples: [
+    ["aether deploy", "the application in this folder"],
+    ["aether deploy services/shop --app shop", "another folder, and a name"],
+    ["aether deploy --dry-run", "see what would be packed"],
+    ["aether deploy --pack-only --out dist --json", "an artifact for later, described as JSON"],
+    ["aether deploy --json | jq -r .url", "for scripts: the address, once it answers"],
+  ],
+  async run(context) {
+    const { args, config, output, signal } = context;
+    const plan = planOf(args, context);
+    const client = createClient({ ...config, signal });
+    const report = createReport();
+    await report.describeFailures(async () => {
+      const packed = await packProject(plan, { ...context, client, report });
+      if (plan.deploys) await release(packed, plan, { ...context, client, report });
+    });
+    if (output.isJson) output.json(report.fields);
+  },
+});

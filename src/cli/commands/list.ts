@@ -1,0 +1,25 @@
+import { serverArgs } from "../args.ts";
+import { createClient } from "../client.ts";
+import { defineCommand } from "../command.ts";
+import { table } from "../table.ts";
+
+export default defineCommand({
+  meta: { name: "list", description: "List the applications, with what runs" },
+  args: serverArgs,
+  examples: [
+    ["aether list", "a table"],
+    ["aether list --json | jq '.[].name'", "for scripts"],
+  ],
+  async run({ config, output, signal }) {
+    const client = createClient({ ...config, signal });
+    const apps = await client.apps();
+    const newest = await Promise.all(apps.map(async ({ name }) => (await client.deployments(name, 1))[0] ?? null));
+    if (output.isJson) return output.json(apps.map((app, at) => ({ ...app, deployment: newest[at] })));
+    if (apps.length === 0) return output.done("There are no applications yet. Deploy one with aether deploy.");
+    const rows = apps.map(({ name, url }, at) => {
+      const deployment = newest[at];
+      return [name, deployment ? `v${deployment.version}` : "-", deployment?.status ?? "never deployed", url ?? "-"];
+    });
+    output.text(table(["APP", "VERSION", "STATUS", "URL"], rows));
+  },
+});

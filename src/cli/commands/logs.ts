@@ -1,0 +1,60 @@
+import type { LogLine } from "../../core/log-line.ts";
+import { parseSince } from "../../lib/durations.ts";
+import { AetherError, messageOf } from "../../lib/errors.ts";
+import { resolveAppName } from "../app-name.ts";
+import { appArgs } from "../args.ts";
+import { createClient } from "../client.ts";
+import { defineCommand } from "../command.ts";
+import { ndjson } from "../ndjson.ts";
+
+export default defineCommand({
+  meta: { name: "logs", description: "Show an application's output" },
+  args: {
+    name: { type: "positional", required: false, description: "The app" },
+    follow: { type: "boolean", alias: "f", description: "Keep showing new lines until Ctrl-C" },
+    tail: { type: "string", valueHint: "n", description: "Only the last n lines (default: 100, all with --since)" },
+    since: { type: "string", valueHint: "time", description: "Only newer lines: 30s, 5m, 2h, or an RFC 3339 time" },
+    ...appArgs,
+  },
+  examples: [
+    ["aether logs", "the last lines of the application in this folder"],
+    ["aether logs shop -f", "follow shop"],
+    ["aether logs shop --since 5m --json", "one JSON object a line, with time, replica and stream"],
+  ],
+  async run(context) {
+    const { args, config, output, signal } = context;
+    const app = await resolveAppName(context, args.name);
+    const query = logQuery(args);
+    const client = createClient({ ...config, signal });
+    const response = await client.open(`/apps/${encodeURIComponent(app)}/logs?${query}`, {
+      headers: { accept: "application/x-ndjson" },
+    });
+    try {
+      for await (const line of ndjson<LogLine>(response))
+        output.text(output.isJson ? `${JSON.stringify(line)}\n` : `${line.line}\n`);
+    } catch (error) {
+      if (signal.aborted) return; // Ctrl-C is how following ends
+      throw new AetherError("unreachable", `The connection to ${config.server} broke: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  },
+});
+
+interface LogArgs {
+  follow?: boolean | undefined;
+  tail?: string | undefined;
+  since?: string | undefined;
+}
+
+function logQuery(args: LogArgs): URLSearchParams {
+  const query = new URLSearchParams({ format: "ndjson" });
+  if (args.follow) query.set("follow", "1");
+  if (args.since !== undefined) query.set("since", parseSince(args.since, new Date()).toISOString());
+  if (args.tail !== undefined && !/^\d{1,6}$/.test(args.tail)) {
+    throw new AetherError("usage", `"--tail" needs a number of lines, not "${args.tail}".`);
+  }
+  const tail = args.tail ?? (args.since === undefined ? "100" : undefined);
+  if (tail !== undefined) query.set("tail_lines", tail);
+  return query;
+}

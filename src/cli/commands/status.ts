@@ -1,0 +1,51 @@
+import { shortDigest } from "../../core/digest.ts";
+import type { DeploymentStatusView } from "../../core/wire.ts";
+import { AetherError } from "../../lib/errors.ts";
+import { resolveAppName } from "../app-name.ts";
+import { appArgs } from "../args.ts";
+import { createClient } from "../client.ts";
+import { defineCommand } from "../command.ts";
+import { table } from "../table.ts";
+
+export default defineCommand({
+  meta: { name: "status", description: "Show what an application runs, since when, and why not" },
+  args: { name: { type: "positional", required: false, description: "The app" }, ...appArgs },
+  examples: [
+    ["aether status", "of the application in this folder"],
+    ["aether status shop --json", "for scripts"],
+  ],
+  async run(context) {
+    const { args, config, output, signal } = context;
+    const client = createClient({ ...config, signal });
+    const app = await resolveAppName(context, args.name);
+    const recent = await client.deployments(app, 20);
+    const [newest] = recent;
+    if (newest === undefined) {
+      throw new AetherError("not_found", `"${app}" was never deployed.`, { hint: "Deploy it with aether deploy." });
+    }
+    const current = recent.find(({ status }) => status === "running");
+    const running = current === undefined ? null : await client.deployment(current.id);
+    const latest = newest.id === running?.id ? running : await client.deployment(newest.id);
+    if (output.isJson) return output.json({ app, url: latest.url, running, latest });
+    output.text(`${running === null ? `${app}: nothing runs\n` : describe(running)}${trouble(latest)}`);
+  },
+});
+
+function describe({ app, version, digest, url, last_transition_at, replicas }: DeploymentStatusView): string {
+  const head = `${app} v${version} runs since ${last_transition_at}\n${url ?? "no address"}  digest ${shortDigest(digest)}\n`;
+  const rows = replicas.map(({ name, state, version: of, restarts, since }) => [
+    name,
+    state,
+    `v${of}`,
+    String(restarts),
+    since,
+  ]);
+  return rows.length === 0 ? head : `${head}\n${table(["REPLICA", "STATE", "VERSION", "RESTARTS", "SINCE"], rows)}`;
+}
+
+function trouble({ version, status, failure_reason, failure_message, failure_log }: DeploymentStatusView): string {
+  if (status === "pending") return `\nv${version} is on its way.\n`;
+  if (status !== "failed") return "";
+  const log = (failure_log ?? []).map((line) => `  | ${line}\n`).join("");
+  return `\nv${version} failed (${failure_reason}): ${failure_message}\n${log}`;
+}

@@ -1,0 +1,162 @@
+import { join, resolve } from "node:path";
+import { runBuild } from "../../artifact/install/build.ts";
+import { installDependencies } from "../../artifact/install/install.ts";
+import { packFolder } from "../../artifact/pack/pack.ts";
+import { type Finding, preflight } from "../../artifact/preflight/preflight.ts";
+import { detectApp, detectName } from "../../artifact/project/detect.ts";
+import { type Project, readProject } from "../../artifact/project/project.ts";
+import type { AppConfig } from "../../core/app-config.ts";
+import { parseAppName } from "../../core/app-name.ts";
+import { shortDigest } from "../../core/digest.ts";
+import type { Capabilities } from "../../core/wire.ts";
+import { formatBytes } from "../../lib/bytes.ts";
+import { writeFileDurably } from "../../lib/durable-write.ts";
+import { AetherError } from "../../lib/errors.ts";
+import type { Client } from "../client.ts";
+import type { CommandContext } from "../command.ts";
+import type { Report } from "./report.ts";
+
+/** What a command line asks of a deploy. */
+export interface DeployPlan {
+  folder: string;
+  outFolder: string;
+  deploys: boolean;
+  detach: boolean;
+  build: boolean;
+  cache: boolean;
+  compressionLevel: number | undefined;
+  legacyUpload: boolean;
+  note: string | null;
+}
+
+export interface PackedProject {
+  app: string;
+  config: AppConfig;
+  replicas: number | undefined;
+  path: string;
+  digest: string;
+  sizeBytes: number;
+}
+
+export interface DeployContext extends CommandContext {
+  client: Client;
+  report: Report;
+}
+
+/** The plan that flags make. */
+export function planOf(args: Record<string, unknown>, { cwd, config }: CommandContext): DeployPlan {
+  const dryRun = args["dry-run"] === true;
+  const packOnly = args["pack-only"] === true;
+  const deploys = !dryRun && !packOnly && args.upload !== false;
+  const kept = typeof args.out === "string" ? args.out : packOnly ? "." : undefined;
+  return {
+    folder: resolve(cwd, String(args.dir ?? ".")),
+    outFolder: kept === undefined ? join(config.paths.cacheFolder, "artifacts") : resolve(cwd, kept),
+    deploys,
+    detach: args.detach === true,
+    build: args.build === true,
+    cache: args.cache !== false,
+    compressionLevel: parseLevel(args["compression-level"]),
+    legacyUpload: args["legacy-upload"] === true,
+    note: deploys
+      ? null
+      : dryRun
+        ? "dry run: nothing was uploaded or deployed"
+        : "packed only: nothing was uploaded or deployed",
+  };
+}
+
+/** Detect, build, install, check, pack: everything that happens on the laptop. */
+export async function packProject(plan: DeployPlan, context: DeployContext): Promise<PackedProject> {
+  const { config, output, report } = context;
+  const project = await readProject(plan.folder);
+  const app = config.app === undefined ? detectName(project) : parseAppName(config.app);
+  report.set({ app, note: plan.note });
+  const buildCommand = project.settings.build;
+  if (plan.build || buildCommand !== undefined) await report.timed("build", () => build(project, context));
+  const detected = await detectApp(project);
+  output.step(`${app}: ${detected.config.start} (${detected.start.source})`);
+  const installed = await report.timed("install", () => install(project, plan, context));
+  await check({ project, installed: installed.folder, app: detected.config }, plan, context);
+  const packed = await report.timed("pack", () =>
+    pack({ project, dependencies: installed.folder, app: detected.config }, plan, context),
+  );
+  return { app, config: detected.config, replicas: project.settings.replicas, ...packed };
+}
+
+async function build(project: Project, { output, env, signal }: DeployContext): Promise<void> {
+  await runBuild(project, { env, signal, say: output.step, onOutput: output.detail });
+}
+
+async function install(project: Project, plan: DeployPlan, { config, output, env, signal }: DeployContext) {
+  const installed = await installDependencies({
+    project,
+    cacheFolder: join(config.paths.cacheFolder, "dependencies"),
+    noCache: !plan.cache,
+    env,
+    say: output.step,
+    onOutput: output.detail,
+    signal,
+  });
+  if (installed.cached) output.step("Dependencies are unchanged: nothing to install");
+  return installed;
+}
+
+type Checked = { project: Project; installed: string | undefined; app: AppConfig };
+
+/** Errors end the deploy before a byte moves; warnings are told. Without a server to deploy to, its platform is not asked. */
+async function check(
+  { project, installed, app }: Checked,
+  plan: DeployPlan,
+  { client, output }: DeployContext,
+): Promise<void> {
+  const platform = plan.deploys ? toPlatform(await client.capabilities()) : undefined;
+  const findings = await preflight({ project, dependenciesFolder: installed, appConfig: app, platform });
+  for (const finding of findings) if (finding.level === "warning") output.warn(withHint(finding));
+  const errors = findings.filter(({ level }) => level === "error");
+  const [first] = errors;
+  if (first === undefined) return;
+  throw new AetherError("preflight_failed", errors.map(({ message }) => message).join("\n"), { hint: first.hint });
+}
+
+const withHint = ({ message, hint }: Finding): string => (hint === undefined ? message : `${message} ${hint}`);
+
+function toPlatform({ runtime: { os, arch, libc, node } }: Capabilities) {
+  return { os, arch, libc, ...(node === null ? {} : { node }) };
+}
+
+type Packing = { project: Project; dependencies: string | undefined; app: AppConfig };
+
+async function pack({ project, dependencies, app }: Packing, plan: DeployPlan, context: DeployContext) {
+  const { config, output, report } = context;
+  const packed = await packFolder({
+    appFolder: project.folder,
+    ...(dependencies === undefined ? {} : { dependenciesFolder: dependencies }),
+    appConfig: app,
+    outFolder: plan.outFolder,
+    ...(plan.cache ? { cacheFolder: join(config.paths.cacheFolder, "members") } : {}),
+    ...(plan.compressionLevel === undefined ? {} : { compressionLevel: plan.compressionLevel }),
+    onProgress: (doneBytes) => output.progress("Packing", doneBytes),
+    warn: output.warn,
+  });
+  const manifest = packed.path.replace(/\.tar\.gz$/, ".manifest.json");
+  await writeFileDurably(manifest, `${JSON.stringify(packed.manifest)}\n`);
+  report.set({ artifact: packed.path, digest: packed.digest, size_bytes: packed.sizeBytes, manifest });
+  const { files, members, excluded } = packed;
+  output.done(
+    `Packed ${files} files into ${formatBytes(packed.sizeBytes)} (${shortDigest(packed.digest)}; ${members.reused} of ${members.total} members unchanged)`,
+  );
+  if (excluded.length > 0) output.step(`Left out: ${summarise(excluded)}`);
+  return { path: packed.path, digest: packed.digest, sizeBytes: packed.sizeBytes };
+}
+
+function summarise(paths: string[]): string {
+  const shown = paths.slice(0, 8).join(", ");
+  return paths.length > 8 ? `${shown} and ${paths.length - 8} more` : shown;
+}
+
+function parseLevel(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && /^([1-9]|1[0-2])$/.test(value)) return Number(value);
+  throw new AetherError("usage", `"--compression-level" goes from 1 to 12, not "${value}".`);
+}

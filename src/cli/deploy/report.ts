@@ -1,0 +1,72 @@
+import { AetherError } from "../../lib/errors.ts";
+
+/** `deploy --format json` (design section 5). Before deploying, the later fields are absent. */
+export interface DeployFields {
+  artifact: string | null;
+  digest: string | null;
+  size_bytes: number | null;
+  manifest: string | null;
+  sbom: string | null;
+  signature: string | null;
+  provenance: string | null;
+  note: string | null;
+  app?: string;
+  deployment_id?: string;
+  status?: string;
+  url?: string | null;
+  version?: number;
+  uploaded_bytes?: number;
+  reused_bytes?: number;
+  timings: Record<string, number>;
+}
+
+/** What a deploy has done so far; on failure it is told together with the cause. */
+export interface Report {
+  readonly fields: DeployFields;
+  set(fields: Partial<DeployFields>): void;
+  /** Runs a step and notes how long it took, as `<name>_ms`. */
+  timed<T>(name: string, step: () => Promise<T>): Promise<T>;
+  describeFailures(work: () => Promise<void>): Promise<void>;
+}
+
+/** An empty report whose clock starts now. */
+export function createReport(): Report {
+  const started = performance.now();
+  const fields: DeployFields = {
+    artifact: null,
+    digest: null,
+    size_bytes: null,
+    manifest: null,
+    sbom: null,
+    signature: null,
+    provenance: null,
+    note: null,
+    timings: {},
+  };
+  const note = (name: string, since: number) => {
+    fields.timings[`${name}_ms`] = Math.round(performance.now() - since);
+  };
+  return {
+    fields,
+    set: (more) => void Object.assign(fields, more),
+    async timed(name, step) {
+      const since = performance.now();
+      try {
+        return await step();
+      } finally {
+        note(name, since);
+      }
+    },
+    async describeFailures(work) {
+      try {
+        await work();
+      } catch (error) {
+        if (!(error instanceof AetherError)) throw error;
+        const { code, message, hint, details } = error;
+        throw new AetherError(code, message, { cause: error, hint, details: { ...fields, ...details } });
+      } finally {
+        note("total", started);
+      }
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { expect, test } from "bun:test";
+import { createUser, runJson } from "../harness/binary.ts";
+
+test("aether --help teaches every command", async () => {
+  await using user = await createUser();
+  const { code, stdout, stderr } = await user.run(["--help"]);
+  expect(code).toBe(0);
+  expect(stderr).toBe("");
+  for (const name of ["serve", "deploy", "list", "status", "logs", "login", "completions", "version"]) {
+    expect(stdout).toContain(`  ${name} `);
+    const help = await user.run([name, "--help"]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain("EXAMPLES");
+    expect(help.stdout).toContain("--json");
+  }
+});
+
+test.each([
+  [["deplyo"], 2, 'There is no command "deplyo".', 'Did you mean "deploy"?'],
+  [["--wat"], 2, 'There is no flag "--wat".', "aether --help"],
+  [["list", "--sever", "x"], 2, 'Unknown flag "--sever".', 'Did you mean "--server"?'],
+  [["list", "--server", "not a url"], 10, "--server is not a server address", "Use a URL"],
+  [["list", "--server", "http://127.0.0.1:1"], 40, "cannot be reached", "aether serve"],
+  [["logs", "shop", "--since", "yesterday"], 20, "neither a duration nor a time", "Use 30s"],
+  [["logs", "shop", "--tail", "many"], 2, '"--tail" needs a number', undefined],
+  [["status"], 2, "Which app?", "Name it"],
+  [["completions", "tcsh"], 2, 'There are no completions for "tcsh".', "bash"],
+  [["serve", "--port", "http"], 10, "AETHER_PORT:", undefined],
+])("aether %p ends with %d and one sentence that says what to do", async (args, exit, message, hint) => {
+  await using user = await createUser();
+  const { code, stdout, stderr } = await user.run(args);
+  expect(code).toBe(exit);
+  expect(stdout).toBe("");
+  expect(stderr).toContain(message);
+  if (hint !== undefined) expect(stderr).toContain(hint);
+  expect(stderr).not.toContain("    at "); // no stack for what a person can mend
+});
+
+test("with --json a failure is one JSON object on stdout", async () => {
+  await using user = await createUser();
+  const { code, json } = await runJson(user, ["list", "--server", "http://127.0.0.1:1"]);
+  expect(code).toBe(40);
+  expect(json).toMatchObject({ code: "unreachable", message: expect.stringContaining("cannot be reached") });
+});
+
+test("without a terminal there are no colours and no progress bars", async () => {
+  await using user = await createUser();
+  const { stderr } = await user.run(["list", "--server", "http://127.0.0.1:1"], { env: { FORCE_COLOR: "1" } });
+  expect(stderr).not.toContain("\u001b[");
+});
+
+test("the version carries the commit", async () => {
+  await using user = await createUser();
+  const { json } = await runJson(user, ["version"]);
+  expect(json.version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(json.commit).toMatch(/^[0-9a-f]{12}(-dirty)?$|^unknown$/);
+});
+
+test.each(["bash", "zsh", "fish"])(
+  "the %s completions are a script of that shell, with every command",
+  async (shell) => {
+    await using user = await createUser();
+    const { code, stdout } = await user.run(["completions", shell]);
+    expect(code).toBe(0);
+    for (const word of ["deploy", "status", "dry-run"]) expect(stdout).toContain(word);
+    const found = Bun.which(shell);
+    if (found !== null) {
+      const check = Bun.spawnSync([found, "-n"], { stdin: new Blob([stdout]) });
+      expect(check.stderr.toString()).toBe("");
+      expect(check.exitCode).toBe(0);
+    }
+  },
+);
+
+test("a .env file where one stands does not configure aether", async () => {
+  await using user = await createUser();
+  await Bun.write(`${user.path}/.env`, "AETHER_API_BASE=http://127.0.0.1:2\n");
+  const { stderr } = await user.run(["list", "--json"]);
+  expect(stderr).not.toContain("http://127.0.0.1:2 ");
+});

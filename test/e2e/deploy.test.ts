@@ -1,0 +1,272 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { packFolder } from "../../src/artifact/pack/pack.ts";
+import { createUser, runJson, startServe } from "../harness/binary.ts";
+import { writeFiles } from "../harness/files.ts";
+import { answering, packageJson } from "../harness/project.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+async function shop(user: { path: string }, text = "v1") {
+  return writeFiles(join(user.path, "shop"), {
+    "package.json": packageJson("shop"),
+    "server.js": answering(text),
+    "dist/built.js": "// what a build made",
+    ".gitignore": "dist/\n",
+    ".env": "SECRET=1\n",
+  });
+}
+
+test("from a folder to an answer: deploy, list, status, logs", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const folder = await shop(user);
+  const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
+  expect(stderr).toContain("Left out:");
+  expect(code).toBe(0);
+  expect(json).toMatchObject({
+    app: "shop",
+    status: "running",
+    version: 1,
+    digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    url: `http://shop.localhost:${new URL(server.gateway).port}`,
+    sbom: null,
+    signature: null,
+    provenance: null,
+    note: null,
+    uploaded_bytes: json.size_bytes,
+    reused_bytes: 0,
+    timings: { pack_ms: expect.any(Number), total_ms: expect.any(Number) },
+  });
+  const manifest = JSON.parse(await readFile(json.manifest, "utf8"));
+  const paths = manifest.files.map(({ path }: { path: string }) => path);
+  expect(paths).toContain("dist/built.js");
+  expect(paths).not.toContain(".env");
+  expect(await (await server.ask("shop")).text()).toBe("v1");
+
+  const env = { AETHER_API_BASE: server.api };
+  expect((await runJson(user, ["list"], { env })).json).toMatchObject([
+    { name: "shop", deployment: { status: "running", version: 1 } },
+  ]);
+  expect((await user.run(["list"], { env })).stdout).toContain("shop  v1       running");
+  expect((await runJson(user, ["status"], { env, cwd: folder })).json).toMatchObject({
+    app: "shop",
+    running: { digest: json.digest },
+  });
+  const { stdout } = await user.run(["logs", "shop"], { env });
+  expect(stdout).toContain("listening\n");
+  expect(stdout).toContain("asked /\n");
+  const lines = (await user.run(["logs", "shop", "--json", "--tail", "1"], { env })).stdout.trim().split("\n");
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+    line: "asked /",
+    stream: "stdout",
+    pod: expect.stringContaining("shop"),
+  });
+});
+
+test("the same tree again uploads nothing and says so; a change takes over", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const folder = await shop(user);
+  const first = await runJson(user, ["deploy", folder, "--server", server.api]);
+  const again = await runJson(user, ["deploy", folder, "--server", server.api]);
+  expect(again.stderr).toContain("Nothing to upload");
+  expect(again.json).toMatchObject({
+    digest: first.json.digest,
+    uploaded_bytes: 0,
+    reused_bytes: first.json.size_bytes,
+    version: 2,
+  });
+  await writeFile(join(folder, "server.js"), answering("v2"));
+  const changed = await runJson(user, ["deploy", folder, "--server", server.api]);
+  expect(changed.json).toMatchObject({ status: "running", version: 3 });
+  expect(await (await server.ask("shop")).text()).toBe("v2");
+});
+
+test("--dry-run, --pack-only, --no-upload and --out touch no server", async () => {
+  await using user = await createUser();
+  const folder = await shop(user);
+  const nowhere = ["--server", "http://127.0.0.1:1"];
+  const dry = await runJson(user, ["deploy", folder, "--dry-run", ...nowhere]);
+  const { digest } = dry.json; // an asymmetric matcher would replace it
+  expect(dry).toMatchObject({
+    code: 0,
+    json: { note: expect.stringContaining("dry run"), digest: expect.any(String) },
+  });
+  const packed = await runJson(user, ["deploy", folder, "--pack-only", "--out", "here", ...nowhere]);
+  expect(packed.json.artifact).toBe(join(user.path, "here", `app-${packed.json.digest}.tar.gz`));
+  expect(packed.json.digest).toBe(digest);
+  const listing = Bun.spawnSync(["tar", "tzf", packed.json.artifact]).stdout.toString();
+  expect(listing).toContain("server.js");
+  const small = await runJson(user, ["deploy", folder, "--no-upload", "--compression-level", "12", ...nowhere]);
+  expect(small.code).toBe(0);
+  expect(small.json.deployment_id).toBeUndefined();
+});
+
+test("the binary's compressing threads give the digest that one thread gives", async () => {
+  await using user = await createUser();
+  const folder = await shop(user);
+  const words = Array.from({ length: 40_000 }, (_, at) => `${at} ${Bun.hash(String(at)).toString(36)}\n`).join("");
+  for (let part = 0; part < 20; part += 1) await writeFile(join(folder, `part-${part}.txt`), `${part}\n${words}`);
+  const { json } = await runJson(user, ["deploy", folder, "--dry-run", "--no-cache"], { cwd: "/" });
+  const alone = await packFolder({
+    appFolder: folder,
+    appConfig: { start: "node server.js" },
+    outFolder: join(user.path, "alone"),
+    workers: 1,
+  });
+  expect(alone.rawBytes).toBeGreaterThan(10_000_000); // less is compressed without threads
+  expect(json.digest).toBe(alone.digest);
+});
+
+test("--detach returns at once, and the release runs later", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const { json } = await runJson(user, ["deploy", await shop(user), "--detach", "--server", server.api]);
+  expect(json).toMatchObject({ status: "pending", version: 1 });
+  await waitFor("the detached release to answer", async () => {
+    const { json: status } = await runJson(user, ["status", "shop", "--server", server.api]);
+    return status.running;
+  });
+});
+
+test("--legacy-upload goes through the server", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const { code, json } = await runJson(user, ["deploy", await shop(user), "--legacy-upload", "--server", server.api]);
+  expect(code).toBe(0);
+  expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes });
+});
+
+test("large artifacts go up in parts", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user, {
+    env: { AETHER_MULTIPART_THRESHOLD_BYTES: "1000000", AETHER_MULTIPART_PART_SIZE_BYTES: "5242880" },
+  });
+  const folder = await shop(user);
+  const noise = new Uint8Array(12_000_000);
+  for (let at = 0; at < noise.length; at += 65_536)
+    crypto.getRandomValues(noise.subarray(at, Math.min(at + 65_536, noise.length)));
+  await writeFile(join(folder, "noise.bin"), noise);
+  const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
+  expect(stderr).toContain("Uploaded");
+  expect(code).toBe(0);
+  expect(json.uploaded_bytes).toBe(json.size_bytes);
+  expect(json.size_bytes).toBeGreaterThan(12_000_000);
+});
+
+test("logs -f shows new lines as they come, and ends with Ctrl-C as a success", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  await runJson(user, ["deploy", await shop(user), "--server", server.api]);
+  const following = user.spawn(["logs", "shop", "-f", "--server", server.api]);
+  let seen = "";
+  const reading = (async () => {
+    for await (const chunk of following.stdout) seen += new TextDecoder().decode(chunk);
+  })();
+  await waitFor("the old lines", () => seen.includes("listening"));
+  await server.ask("shop", "/fresh");
+  await waitFor("the new line", () => seen.includes("asked /fresh"));
+  following.kill("SIGINT");
+  expect(await following.exited).toBe(0);
+  await reading;
+  expect(seen.match(/asked \/fresh/g)).toHaveLength(1);
+});
+
+test("nothing of the server's environment reaches an application", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user, {
+    env: { CANARY_SECRET: "canary-7f3a", AWS_SECRET_ACCESS_KEY: "canary-7f3a" },
+  });
+  const folder = await writeFiles(join(user.path, "spy"), {
+    "package.json": packageJson("spy"),
+    "server.js": `require("node:http").createServer((q, s) => s.end(JSON.stringify(process.env))).listen(process.env.PORT);`,
+  });
+  await runJson(user, ["deploy", folder, "--server", server.api]);
+  const seen = (await (await server.ask("spy")).json()) as Record<string, string>;
+  expect(JSON.stringify(seen)).not.toContain("canary-7f3a");
+  expect(Object.keys(seen).filter((name) => /^AETHER|^XDG|^CI$|TOKEN|SECRET/.test(name))).toEqual([]);
+  expect(seen).toMatchObject({ NODE_ENV: "production", PORT: expect.stringMatching(/^\d+$/) });
+});
+
+test("after kill -9 of the server, the next one serves the same applications, each once", async () => {
+  await using user = await createUser();
+  const dataFolder = join(user.path, "data");
+  const first = await startServe(user, { dataFolder });
+  await runJson(user, ["deploy", await shop(user), "--server", first.api]);
+  await first.kill();
+  await using second = await startServe(user, { dataFolder });
+  const answer = await waitFor("the application to answer again", async () => {
+    const response = await second.ask("shop");
+    return response.ok ? response.text() : undefined;
+  });
+  expect(answer).toBe("v1");
+  const commands = await Promise.all((await readdir("/proc")).map((pid) => commandIn(dataFolder, pid)));
+  expect(commands.filter((command) => command === "node server.js")).toHaveLength(1);
+});
+
+/** The command line of a process that runs in `folder`, if it is one. */
+async function commandIn(folder: string, pid: string): Promise<string | undefined> {
+  try {
+    if (!(await readlink(`/proc/${pid}/cwd`)).startsWith(folder)) return undefined;
+    return (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").join(" ").trim();
+  } catch {
+    return undefined; // not a process, or gone meanwhile
+  }
+}
+
+test("a second server on the same data names the first", async () => {
+  await using user = await createUser();
+  const dataFolder = join(user.path, "data");
+  await using server = await startServe(user, { dataFolder });
+  const { code, stderr } = await user.run(["serve", "--port", "0", "--gateway-port", "0", "--data-dir", dataFolder]);
+  expect(code).toBe(10);
+  expect(stderr).toContain(`process ${server.pid}`);
+});
+
+test("a port in use is named before anything is written", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  for (const [flag, port] of [
+    ["--port", new URL(server.api).port],
+    ["--gateway-port", new URL(server.gateway).port],
+  ] as const) {
+    const other = flag === "--port" ? "--gateway-port" : "--port";
+    const { code, stderr } = await user.run([
+      "serve",
+      flag,
+      port,
+      other,
+      "0",
+      "--data-dir",
+      join(user.path, `other${flag}`),
+    ]);
+    expect(code).toBe(10);
+    expect(stderr).toContain("in use by another program");
+    expect(stderr).toContain(port);
+    expect(stderr).toContain(flag);
+    expect(existsSync(join(user.path, `other${flag}`, "pglite"))).toBe(false);
+  }
+});
+
+test("login keeps the token for its server, readable by its owner only", async () => {
+  await using user = await createUser();
+  const token = "a-token-of-some-length-0123456789";
+  await using server = await startServe(user, { env: { AETHER_API_TOKENS: `${token}:admin:ada` } });
+  const refused = await user.run(["list", "--server", server.api]);
+  expect(refused.code).toBe(10);
+  expect(refused.stderr).toContain("aether login");
+  const wrong = await user.run(["login", "--server", server.api, "--token-stdin"], { stdin: "wrong-token-0123456789" });
+  expect(wrong.code).toBe(10);
+  const { code, stderr } = await user.run(["login", "--server", server.api, "--token-stdin"], { stdin: `${token}\n` });
+  expect(stderr).not.toContain(token);
+  expect(code).toBe(0);
+  expect((await runJson(user, ["list"])).json).toEqual([]);
+  const { code: deployed, json } = await runJson(user, ["deploy", await shop(user)]);
+  expect(json).toMatchObject({ status: "running" });
+  expect(deployed).toBe(0);
+  await server.stop();
+  expect(await server.log).not.toContain(token);
+});

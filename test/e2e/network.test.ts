@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createUser, runJson, startServe } from "../harness/binary.ts";
+import { writeFiles } from "../harness/files.ts";
+import { flakyProxy } from "../harness/flaky-proxy.ts";
+import { answering, packageJson } from "../harness/project.ts";
+
+/** An application whose artifact does not compress: about `megabytes` go up. */
+async function heavyApp(user: { path: string }, megabytes: number) {
+  const folder = await writeFiles(join(user.path, "heavy"), {
+    "package.json": packageJson("heavy"),
+    "server.js": answering("heavy"),
+  });
+  const noise = new Uint8Array(megabytes * 1_000_000);
+  for (let at = 0; at < noise.length; at += 65_536)
+    crypto.getRandomValues(noise.subarray(at, Math.min(at + 65_536, noise.length)));
+  await writeFile(join(folder, "noise.bin"), noise);
+  return folder;
+}
+
+test("an upload that is cut in the middle is tried again and succeeds", async () => {
+  await using user = await createUser();
+  let port = 0;
+  await using proxy = await flakyProxy(() => port, { cutAfterBytes: [1_000_000, 2_500_000] });
+  // Signed URLs carry the public address: uploads pass through the proxy, the command's other calls go straight.
+  await using server = await startServe(user, { env: { AETHER_PUBLIC_URL: `http://127.0.0.1:${proxy.port}` } });
+  port = server.port;
+  const { code, json, stderr } = await runJson(user, [
+    "deploy",
+    await heavyApp(user, 4),
+    "--server",
+    `http://127.0.0.1:${port}`,
+  ]);
+  expect(code === 0 ? "" : stderr).toBe("");
+  expect(proxy.cuts()).toBe(2);
+  expect(stderr).toContain("Trying again");
+  expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes });
+});
+
+test("parts that are cut are sent again, finished ones are not", async () => {
+  await using user = await createUser();
+  let port = 0;
+  await using proxy = await flakyProxy(() => port, { cutAfterBytes: [3_000_000, 4_000_000] });
+  await using server = await startServe(user, {
+    env: {
+      AETHER_PUBLIC_URL: `http://127.0.0.1:${proxy.port}`,
+      AETHER_MULTIPART_THRESHOLD_BYTES: "1000000",
+      AETHER_MULTIPART_PART_SIZE_BYTES: "5242880",
+    },
+  });
+  port = server.port;
+  const { code, json, stderr } = await runJson(user, [
+    "deploy",
+    await heavyApp(user, 18),
+    "--server",
+    `http://127.0.0.1:${port}`,
+  ]);
+  expect(code === 0 ? "" : stderr).toBe("");
+  expect(proxy.cuts()).toBe(2);
+  expect(json).toMatchObject({ status: "running" });
+});
+
+test("a server that cannot be reached ends with 40 and says where it was looked for", async () => {
+  await using user = await createUser();
+  const folder = await writeFiles(join(user.path, "x"), {
+    "package.json": packageJson("x"),
+    "server.js": answering("x"),
+  });
+  const { code, json } = await runJson(user, ["deploy", folder, "--server", "http://127.0.0.1:1"]);
+  expect(code).toBe(40);
+  expect(json).toMatchObject({
+    code: "unreachable",
+    message: expect.stringContaining("http://127.0.0.1:1"),
+    hint: expect.stringContaining("aether serve"),
+  });
+});
+
+test("Ctrl-C in the middle of an upload ends with 130, and the next deploy succeeds", async () => {
+  await using user = await createUser();
+  let port = 0;
+  await using stuck = await flakyProxy(() => port, {});
+  await using server = await startServe(user, { env: { AETHER_PUBLIC_URL: `http://127.0.0.1:${stuck.port}` } });
+  const api = `http://127.0.0.1:${server.port}`;
+  const sink = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } }); // takes bytes and never answers
+  port = sink.port;
+  const folder = await heavyApp(user, 3);
+  const deploying = user.spawn(["deploy", folder, "--server", api]);
+  let story = "";
+  for await (const chunk of deploying.stderr) {
+    story += new TextDecoder().decode(chunk);
+    if (story.includes("Packed")) deploying.kill("SIGINT");
+  }
+  expect(await deploying.exited).toBe(130);
+  sink.stop(true);
+  port = Number(new URL(api).port);
+  expect((await runJson(user, ["deploy", folder, "--server", api])).json).toMatchObject({ status: "running" });
+});
