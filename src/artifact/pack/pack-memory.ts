@@ -38,7 +38,7 @@ export function signatureOf({ entries }: MemberPlan): string {
  * Whether times can tell a later change of these files: git's rule for racily clean entries. A file that was written in
  * the same tick of its file system's clock as it was read in may change once more without a new time.
  */
-export function isSettled({ entries }: MemberPlan, startedMs: number): boolean {
+export function isSettled({ entries }: Pick<MemberPlan, "entries">, startedMs: number): boolean {
   return entries.every(({ mtimeMs, ctimeMs }) => {
     const latest = Math.max(mtimeMs, ctimeMs);
     return latest < startedMs - (Number.isInteger(latest / 1000) ? coarseTickMs : fineTickMs);

@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PackOptions, packFolder } from "../../../src/artifact/pack/pack.ts";
+import { isSettled } from "../../../src/artifact/pack/pack-memory.ts";
+import type { TreeEntry } from "../../../src/artifact/pack/tree-entry.ts";
 import { sampleTree, words } from "../../harness/sample-tree.ts";
 import { smallDisk, smallDiskTier } from "../../harness/small-disk.ts";
 import { temporaryFolder } from "../../harness/temporary-folder.ts";
@@ -13,7 +15,7 @@ async function setUp(tree = sampleTree()) {
   const folder = await temporaryFolder();
   const [app, cache] = [join(folder.path, "app"), join(folder.path, "cache")];
   writeTree(app, tree);
-  await settle(app);
+  await settle();
   const options = {
     appFolder: app,
     dependenciesFolder: app,
@@ -30,9 +32,9 @@ async function setUp(tree = sampleTree()) {
   };
 }
 
-/** Waits until a file written now could be told from those of `folder` by its times: only then are they remembered. */
-async function settle(folder: string): Promise<void> {
-  const since = statSync(folder).ctimeMs;
+/** Waits until a file written now could be told from those before by its times: only then are they remembered. */
+async function settle(): Promise<void> {
+  const since = Date.now();
   await waitFor("the file system's clock to move on", () => Date.now() > since + 250);
 }
 
@@ -78,15 +80,34 @@ test("a change that keeps size and modification time is seen", async () => {
   expect((await setup.pack()).digest).toBe((await setup.fresh()).digest);
 });
 
-test("changes in the same tick as the pack are seen: fifty times over", async () => {
-  await using setup = await setUp({ "server.js": "0000", "lib/a.js": "1" });
-  for (let round = 0; round < 50; round += 1) {
-    writeFileSync(join(setup.app, "server.js"), String(1000 + 2 * round));
-    const packing = setup.pack();
-    writeFileSync(join(setup.app, "server.js"), String(1001 + 2 * round)); // before or after it was read
-    await packing;
-    expect((await setup.pack()).digest).toBe((await setup.fresh()).digest);
-  }
+test("a file written in the same tick as a pack is not remembered: its times could not tell one more change", async () => {
+  await using setup = await setUp({ "server.js": "1" });
+  const soon = Date.now() / 1000 + 60; // as if the pack had been in the same tick
+  utimesSync(join(setup.app, "server.js"), soon, soon);
+  const remembered = () => readdirSync(setup.cache).filter((name) => name.startsWith("tree-")).length;
+  await setup.pack();
+  expect(remembered()).toBe(0);
+  utimesSync(join(setup.app, "server.js"), 1_700_000_000.5, 1_700_000_000.5);
+  await settle();
+  await setup.pack();
+  expect(remembered()).toBe(1);
+});
+
+test.each([
+  [99, 99, false],
+  [101, 101, true],
+  [101, 99, false],
+  [5000, 99, false],
+])("modified %d ms and changed %d ms before the pack: settled is %p", (modified, changed, settled) => {
+  const startedMs = 1_700_000_000_500.5;
+  const file = { mtimeMs: startedMs - modified, ctimeMs: startedMs - changed };
+  expect(isSettled({ entries: [file as TreeEntry] }, startedMs)).toBe(settled);
+});
+
+test("a file system that counts whole seconds takes two of them to settle", () => {
+  const file = (ms: number) => ({ entries: [{ mtimeMs: ms, ctimeMs: ms } as TreeEntry] });
+  expect(isSettled(file(1_700_000_000_000), 1_700_000_001_900)).toBe(false);
+  expect(isSettled(file(1_700_000_000_000), 1_700_000_002_100)).toBe(true);
 });
 
 test("a broken entry is made again, wherever it broke", async () => {

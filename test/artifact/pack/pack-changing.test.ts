@@ -21,7 +21,7 @@ const changes: [string, (path: string) => unknown][] = [
   ["grew", (path) => appendFileSync(path, "x")],
   ["shrank", (path) => truncateSync(path, 1)],
   ["vanished", (path) => rmSync(path)],
-  ["became a link", (path) => symlinkSync("/etc/hostname", renamed(path))],
+  ["became a link", (path) => symlinkSync(`${path}.old`, renamed(path))],
   ["became a pipe", (path) => $`mkfifo ${renamed(path)}`],
 ];
 
