@@ -12,5 +12,6 @@ const { sizeBytes, digest, files, members } = await packFolder({
   ...(cache === "-" ? {} : { cacheFolder: cache }),
 });
 const ms = performance.now() - since;
+const { user, system } = process.cpuUsage();
 const peakMegabytes = Math.round(peakMemoryBytes() / 1e6);
-console.log(JSON.stringify({ ms, sizeBytes, digest, files, members, peakMegabytes }));
+console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000, sizeBytes, digest, files, members, peakMegabytes }));

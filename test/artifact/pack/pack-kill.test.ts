@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { decodeMember } from "../../../src/artifact/pack/member-cache.ts";
 import { packFolder } from "../../../src/artifact/pack/pack.ts";
 import { sampleTree } from "../../harness/sample-tree.ts";
 import { temporaryFolder } from "../../harness/temporary-folder.ts";
@@ -12,7 +13,8 @@ const kills = process.env.AETHER_TEST_FULL === "1" ? 40 : 10;
 /** Packs for ever, each time after another change, so that the cache is always being written. */
 const looping = `
   import { writeFileSync } from "node:fs";
-  import { packFolder } from ${JSON.stringify(join(import.meta.dir, "../../../src/artifact/pack/pack.ts"))};
+  import { decodeMember } from "../../../src/artifact/pack/member-cache.ts";
+import { packFolder } from ${JSON.stringify(join(import.meta.dir, "../../../src/artifact/pack/pack.ts"))};
   const [app, cacheFolder, outFolder] = process.argv.slice(1);
   for (let round = 0; ; round += 1) {
     writeFileSync(app + "/node_modules/package-" + (round % 60) + "/0.js", process.pid + " " + round);
@@ -33,6 +35,9 @@ test("a packer killed at any moment leaves a cache that is whole, and no litter 
     child.kill("SIGKILL");
     await child.exited;
     expect(await new Response(child.stderr).text()).toBe("");
+  }
+  for (const name of readdirSync(cache).filter((name) => name.endsWith(".gz"))) {
+    expect(decodeMember(readFileSync(join(cache, name)))).toBeDefined();
   }
   const options = { appFolder: app, dependenciesFolder: app, appConfig: { start: "node server.js" }, outFolder: out };
   const warnings: string[] = [];
