@@ -1,7 +1,11 @@
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { constants, deflateRawSync, gzipSync } from "node:zlib";
+import { defaultUnpackLimits } from "../../src/artifact/unpack/unpack-limits.ts";
 import { endMark, file, header, sha256 } from "./tar-archive.ts";
+
+/** With the manifest and its folder exactly as many entries as are allowed. */
+export const fullHouseFiles = defaultUnpackLimits.entries - 2;
 
 /** Archives far larger than they look, written piece by piece: what they unpack to never exists anywhere. */
 export const hollowArchives = {
@@ -43,7 +47,8 @@ export const hollowArchives = {
   },
 
   /** As many files as are allowed with a manifest that lists them all: what takes the most memory and is accepted. */
-  *fullHouse(count = 199_000) {
+  *fullHouse() {
+    const count = fullHouseFiles;
     const empty = sha256("");
     const names = Array.from({ length: count }, (_, i) => `${String(i).padStart(8, "0")}${"n".repeat(90)}`);
     for (let i = 0; i < count; i += 1000) {

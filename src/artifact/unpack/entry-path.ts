@@ -3,20 +3,21 @@ import { maxDepth, maxNameBytes, maxPathBytes } from "./unpack-limits.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Strict UTF-8: two different byte strings never become the same text. */
-export function decodeUtf8(bytes: Uint8Array): string {
+/** Strict UTF-8 of bytes given one character each: two different names never become the same text. */
+export function decodeUtf8(bytes: string): string {
+  if (/^[ -~]*$/.test(bytes)) return bytes;
   try {
-    return utf8.decode(bytes);
+    return utf8.decode(Buffer.from(bytes, "latin1"));
   } catch {
     throw refusal("path_encoding", "its name is not valid UTF-8", {
-      entry: Buffer.from(bytes).toString("latin1"),
+      entry: bytes,
       hint: "Rename the file so that its name is valid UTF-8, then pack again.",
     });
   }
 }
 
 /** The path of an entry below the root, without a leading `./` or a folder's trailing slash; "" is the root itself. */
-export function parseEntryPath(bytes: Buffer, isFolder: boolean): string {
+export function parseEntryPath(bytes: string, isFolder: boolean): string {
   checkLength(bytes);
   const raw = decodeUtf8(bytes);
   if (raw === "") throw refusal("path_empty", "an entry has an empty name");
@@ -31,7 +32,7 @@ export function parseEntryPath(bytes: Buffer, isFolder: boolean): string {
 }
 
 /** The target of a link as text; where it leads is decided when all entries are known. */
-export function parseLinkTarget(bytes: Buffer, path: string): string {
+export function parseLinkTarget(bytes: string, path: string): string {
   const target = decodeUtf8(bytes);
   if (target === "" || bytes.length > maxPathBytes) throw bad("link_target", "its target is empty or too long", path);
   if (target.startsWith("/")) throw bad("link_absolute", "it is a link to an absolute path", path);
@@ -59,9 +60,9 @@ function checkPart(part: string, raw: string): void {
   }
 }
 
-function checkLength(bytes: Buffer): void {
+function checkLength(bytes: string): void {
   if (bytes.length > maxPathBytes) {
-    throw bad("path_too_long", `its path is longer than ${maxPathBytes} bytes`, bytes.toString());
+    throw bad("path_too_long", `its path is longer than ${maxPathBytes} bytes`, bytes);
   }
 }
 

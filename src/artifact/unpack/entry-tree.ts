@@ -9,8 +9,8 @@ export interface TreeNode {
   /** A folder that only follows from a longer path may still get its own entry. */
   implied: boolean;
   target?: string;
-  /** SHA-256 of a file's bytes or of a link's target, one character a byte: hex would double the memory. */
-  hash?: string;
+  /** Of the bytes of a file, or of the text of a link's target. */
+  sha256?: string;
   /** The manifest lists it. */
   listed?: boolean;
 }

@@ -17,19 +17,18 @@ export interface KnownPaths {
  * memory than the rest together. It must follow the files it lists, sorted by path bytes. Folders are not listed.
  */
 export function createManifestCheck({ find, nodes }: KnownPaths) {
-  let before: Buffer | undefined;
+  let before: string | undefined;
 
   const reader = createManifestReader(({ path, sha256 }) => {
-    const bytes = Buffer.from(path);
-    if (before !== undefined && before.compare(bytes) >= 0) {
+    if (before !== undefined && !isBefore(before, path)) {
       throw invalidManifest("its paths are not sorted or occur twice");
     }
-    before = bytes;
+    before = path;
     const node = find(path);
     if (node?.path !== path || node.kind === "folder") {
       throw refusal("manifest_missing_file", "the manifest lists it, but it is not there", { entry: path });
     }
-    if (node.hash !== Buffer.from(sha256, "hex").toString("latin1")) {
+    if (node.sha256 !== sha256) {
       throw refusal("manifest_mismatch", "its bytes are not those of the manifest", { entry: path });
     }
     node.listed = true;
@@ -48,3 +47,10 @@ export function createManifestCheck({ find, nodes }: KnownPaths) {
 }
 
 const unlisted = new Set([manifestPath, tocPath, unpackedPath]);
+
+/** By UTF-8 bytes, which differs from the order of strings only where surrogates are. */
+function isBefore(a: string, b: string): boolean {
+  return hasSurrogates.test(a + b) ? Buffer.from(a).compare(Buffer.from(b)) < 0 : a < b;
+}
+
+const hasSurrogates = /[\ud800-\udfff]/;

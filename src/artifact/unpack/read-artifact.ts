@@ -133,7 +133,7 @@ function createContentsReader({ sink, foldsCase = false }: ReadOptions, limits: 
       if (entry.kind === "folder") return;
       totals.files += 1;
       totals.bytes += entry.size;
-      if (entry.kind === "link") node.hash = createHash("sha256").update(entry.target).digest("binary");
+      if (entry.kind === "link") node.sha256 = createHash("sha256").update(entry.target).digest("hex");
       else startFile(node, entry);
     },
     data(bytes) {
@@ -143,7 +143,7 @@ function createContentsReader({ sink, foldsCase = false }: ReadOptions, limits: 
     },
     end() {
       if (current === undefined) return;
-      current.node.hash = current.hash.digest("binary");
+      current.node.sha256 = current.hash.digest("hex");
       sink?.fileEnd();
       if (current.node.path === manifestPath) manifest.close();
     },
@@ -159,9 +159,8 @@ function createContentsReader({ sink, foldsCase = false }: ReadOptions, limits: 
   function close(): ArtifactContents {
     tar.close();
     tree.checkLinks();
-    const described = tree.find(manifestPath)?.hash;
-    if (described !== undefined) manifest.checkAllListed();
-    const manifestSha256 = described === undefined ? undefined : Buffer.from(described, "latin1").toString("hex");
+    const manifestSha256 = tree.find(manifestPath)?.sha256;
+    if (manifestSha256 !== undefined) manifest.checkAllListed();
     return { ...totals, nodes: tree.nodes, manifestSha256 };
   }
 

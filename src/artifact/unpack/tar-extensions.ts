@@ -1,10 +1,10 @@
 import { decodeUtf8 } from "./entry-path.ts";
 import { refusal } from "./refusal.ts";
 
-/** What extension headers say about the entry that follows them. */
+/** What extension headers say about the entry that follows them; names as bytes, one character each. */
 export interface Extensions {
-  path?: Buffer;
-  link?: Buffer;
+  path?: string;
+  link?: string;
   /** Only PAX can say it, and it must agree with the header. */
   size?: number;
   /** Which kind spoke: the two may not speak about one entry, because readers rank them differently. */
@@ -35,18 +35,18 @@ export function parsePax(body: Buffer): Extensions {
   return result;
 }
 
-function paxRecord(body: Buffer, at: number): { key: string; value: Buffer; end: number } {
+function paxRecord(body: Buffer, at: number): { key: string; value: string; end: number } {
   const digits = /^([1-9]\d{0,5}) /.exec(body.toString("latin1", at, at + 7))?.[1];
   const end = at + Number(digits);
   const equals = digits === undefined ? -1 : body.indexOf(0x3d, at + digits.length + 1);
   if (digits === undefined || end > body.length || equals === -1 || equals >= end - 1 || body[end - 1] !== 0x0a) {
     throw refusal("pax_invalid", "the records of an extended header are malformed");
   }
-  const key = decodeUtf8(body.subarray(at + digits.length + 1, equals));
-  return { key, value: body.subarray(equals + 1, end - 1), end };
+  const key = decodeUtf8(body.toString("latin1", at + digits.length + 1, equals));
+  return { key, value: body.toString("latin1", equals + 1, end - 1), end };
 }
 
-function apply(result: Extensions, key: string, value: Buffer): void {
+function apply(result: Extensions, key: string, value: string): void {
   if (numericKeys.test(key)) checkNumber(key, value);
   if (ignoredKeys.test(key)) return;
   if (key === "path") result.path = name(key, value);
@@ -55,26 +55,25 @@ function apply(result: Extensions, key: string, value: Buffer): void {
   else throw refusal("pax_key", `an extended header uses "${key.slice(0, 60)}", which changes what an entry means`);
 }
 
-function name(key: string, value: Buffer): Buffer {
+function name(key: string, value: string): string {
   if (value.length === 0) throw refusal("pax_invalid", `an extended header holds an empty ${key}`);
-  return Buffer.from(value);
+  return value;
 }
 
-function checkNumber(key: string, value: Buffer): void {
-  if (/^-?\d{1,12}(?:\.\d{1,20})?$/.test(value.toString("latin1"))) return;
+function checkNumber(key: string, value: string): void {
+  if (/^-?\d{1,12}(?:\.\d{1,20})?$/.test(value)) return;
   throw refusal("tar_number", `an extended header holds ${key}, which is no number`);
 }
 
-function decimal(value: Buffer): number {
-  const digits = value.toString("latin1");
+function decimal(digits: string): number {
   if (!/^(?:0|[1-9]\d{0,14})$/.test(digits))
     throw refusal("tar_number", "an extended header holds a size that is no number");
   return Number(digits);
 }
 
 /** Reads the body of a GNU `L` or `K` header: the name, one NUL, nothing behind it. */
-export function parseGnuLongName(body: Buffer): Buffer {
+export function parseGnuLongName(body: Buffer): string {
   const end = body.length - 1;
   if (end < 1 || body.indexOf(0) !== end) throw refusal("extension_order", "a GNU long name is malformed");
-  return Buffer.from(body.subarray(0, end));
+  return body.toString("latin1", 0, end);
 }

@@ -20,7 +20,7 @@ const MiB = 1024 * 1024;
 /** Generous for a Node application, and small enough that no input takes more than 256 MB of memory. */
 export const defaultUnpackLimits: UnpackLimits = {
   bytes: 8 * 1024 * MiB,
-  entries: 200_000,
+  entries: 150_000,
   nameBytes: 32 * MiB,
   members: 32_768,
   ratio: 100,

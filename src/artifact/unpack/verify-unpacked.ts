@@ -100,10 +100,10 @@ async function hashTree(root: string): Promise<Map<string, TreeNode>> {
 
 async function hashNode(root: string, path: string, isLink: boolean): Promise<TreeNode> {
   const source = join(root, path);
-  const hex = isLink
+  const sha256 = isLink
     ? createHash("sha256")
         .update(await readlink(source))
         .digest("hex")
     : await hashFile(source);
-  return { path, kind: isLink ? "link" : "file", implied: false, hash: Buffer.from(hex, "hex").toString("latin1") };
+  return { path, kind: isLink ? "link" : "file", implied: false, sha256 };
 }
