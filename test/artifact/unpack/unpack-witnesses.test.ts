@@ -207,6 +207,7 @@ function inHeader(tar: Buffer, random: Random, change: (block: Buffer) => unknow
   const copy = Buffer.from(tar);
   const at = headerAt(copy, random);
   const block = copy.subarray(at, at + 512);
+  if (block.length < 512) return copy; // an earlier mutation cut it
   change(block);
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
