@@ -1,3 +1,4 @@
+import type { ServerConfig } from "../config/server.ts";
 import type { Db } from "../db/client.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ArtifactStorage } from "../storage/storage.ts";
@@ -15,17 +16,21 @@ export interface Control {
   settings: ControlSettings;
 }
 
-export interface ControlSettings {
+/** The part of the configuration that decisions depend on. */
+export interface ControlSettings
+  extends Pick<
+    ServerConfig,
+    | "presignExpireSeconds"
+    | "verifyRemoteSize"
+    | "verifyRemoteHash"
+    | "remoteHashMaxBytes"
+    | "maxArtifactSizeBytes"
+    | "pendingTtlSecs"
+    | "multipartThresholdBytes"
+    | "multipartPartSizeBytes"
+  > {
   /** Base URL under which applications' agents reach this server. */
   internalUrl: string;
-  presignExpireSeconds: number;
-  verifyRemoteSize: boolean;
-  verifyRemoteHash: boolean;
-  remoteHashMaxBytes: number;
-  maxArtifactSizeBytes: number;
-  pendingTtlSecs: number;
-  multipartThresholdBytes: number;
-  multipartPartSizeBytes: number;
 }
 
 /** Who asks for a change, for the audit. */

@@ -14,12 +14,15 @@ import { writeFileDurably } from "../../lib/durable-write.ts";
 import { AetherError } from "../../lib/errors.ts";
 import type { Client } from "../client.ts";
 import type { CommandContext } from "../command.ts";
+import { pruneArtifacts } from "./artifact-cache.ts";
 import type { Report } from "./report.ts";
 
 /** What a command line asks of a deploy. */
 export interface DeployPlan {
   folder: string;
   outFolder: string;
+  /** The artifact lies in our cache, not where somebody asked for it. */
+  inCache: boolean;
   deploys: boolean;
   detach: boolean;
   build: boolean;
@@ -52,6 +55,7 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
   return {
     folder: resolve(cwd, String(args.dir ?? ".")),
     outFolder: kept === undefined ? join(config.paths.cacheFolder, "artifacts") : resolve(cwd, kept),
+    inCache: kept === undefined,
     deploys,
     detach: args.detach === true,
     build: args.build === true,
@@ -141,6 +145,7 @@ async function pack({ project, dependencies, app }: Packing, plan: DeployPlan, c
   });
   const manifest = packed.path.replace(/\.tar\.gz$/, ".manifest.json");
   await writeFileDurably(manifest, `${JSON.stringify(packed.manifest)}\n`);
+  if (plan.inCache) await pruneArtifacts(plan.outFolder, new Date());
   report.set({ artifact: packed.path, digest: packed.digest, size_bytes: packed.sizeBytes, manifest });
   const { files, members, excluded } = packed;
   output.done(
