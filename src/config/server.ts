@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { z } from "zod";
 import { AetherError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
@@ -172,5 +172,8 @@ export function isLoopback(host: string): boolean {
 
 /** The names under which this machine knows itself; a browser's request must carry one of them. */
 export function ownNames(config: Pick<ServerConfig, "host">): string[] {
-  return [...new Set(["127.0.0.1", "localhost", "[::1]", config.host, hostname()])];
+  const everywhere = config.host === "0.0.0.0" || config.host === "::";
+  const interfaces = everywhere ? Object.values(networkInterfaces()).flatMap((list) => list ?? []) : [];
+  const addresses = interfaces.map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address));
+  return [...new Set(["127.0.0.1", "localhost", "[::1]", config.host, hostname(), ...addresses])];
 }

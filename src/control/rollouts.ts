@@ -80,6 +80,7 @@ function toRelease({ settings }: Control, { app, deployment }: NamedDeployment):
     downloadUrl: `${settings.internalUrl}/artifacts/${deployment.digest}/download?app=${app}`,
     ...(deployment.config === null ? {} : { config: deployment.config }),
     replicas: deployment.replicas,
+    established: deployment.status === "running",
     env: {},
   };
 }

@@ -15,6 +15,8 @@ export interface Release {
   /** Absent: the artifact's own `.aether/app.json`, else `node server.js`. */
   config?: AppConfig;
   replicas: number;
+  /** It served before this start of the server: it serves again, tried as often as it takes, while newer ones are judged. */
+  established?: boolean;
   /** The application's own variables. */
   env: Record<string, string>;
 }

@@ -22,11 +22,7 @@ export function listen({
   what: string;
   flag: string;
 }): Listener {
-  let handle: Handler = () =>
-    Response.json(
-      { code: "service_unavailable", message: "The server is starting.", request_id: "unknown" },
-      { status: 503 },
-    );
+  let handle: Handler = () => envelope("service_unavailable", "The server is starting.", 503);
   const server = bind();
   return {
     port: server.port ?? port,
@@ -48,13 +44,34 @@ export function listen({
         idleTimeout: 120,
         // Artifacts pass through `/storage` in embedded mode; every other route has a limit of its own.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        fetch: (request, bun) => handle(request, (kept) => bun.timeout(kept, 0)),
+        // Bun's development pages would show our source to whoever sends a broken request.
+        development: false,
+        // Which it else turns on outside development: two servers would share the port in silence.
+        reusePort: false,
+        fetch: (request, bun) =>
+          isWellFormed(request) ? handle(request, (kept) => bun.timeout(kept, 0)) : malformed(),
+        error: () => failed(),
       });
     } catch (error) {
       throw listenFailure(error, { host, port, what, flag });
     }
   }
 }
+
+/** A Host header that is no host makes a URL that cannot be read. */
+function isWellFormed(request: Request): boolean {
+  try {
+    return URL.canParse(request.url);
+  } catch {
+    return false;
+  }
+}
+
+const envelope = (code: string, message: string, status: number): Response =>
+  Response.json({ code, message, request_id: crypto.randomUUID() }, { status });
+
+const malformed = () => envelope("bad_request", "The request names no valid host.", 400);
+const failed = () => envelope("internal", "The server made a mistake; its log has the story.", 500);
 
 /** Why an address cannot be listened on, for people; other errors pass through. */
 export function listenFailure(

@@ -33,6 +33,7 @@ export async function openRuntime(
     startTimeoutMs: config.startTimeoutMs,
     log: log.with({ part: "runtime" }),
   });
+  await runtime.announce();
   const gateway = await openGateway(config, runtime, log);
   stack.defer(() => gateway.stop(config.graceMs));
   return { runtime, gateway };

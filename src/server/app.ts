@@ -59,6 +59,9 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/", healthRoutes);
 
   if (!authRequired) app.use(sameMachine(ownHosts));
+  // Read by browsers, which have no token; they tell nothing about what runs here.
+  app.route("/", docRoutes);
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "aether", version } });
   app.use(authenticate({ tokens, required: authRequired, agentToken }), jsonOnly);
   app.use("/artifacts", bodyLimit({ maxSize: control.settings.maxArtifactSizeBytes + megabyte, onError: tooLarge }));
   app.on(["POST", "PATCH", "DELETE"], "/*", async (c, next) => {
@@ -67,15 +70,12 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
 
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes);
-  app.route("/", docRoutes);
   app.route("/apps", appRoutes);
   app.route("/apps", logRoutes);
   app.route("/artifacts", uploadRoutes);
   app.route("/artifacts", legacyUploadRoutes);
   app.route("/artifacts", artifactRoutes);
   app.route("/deployments", deploymentRoutes);
-  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "aether", version } });
-
   app.notFound((c) => answer(c, new AetherError("not_found", `There is no ${c.req.method} ${c.req.path}.`)));
   app.onError((error, c) => answer(c, error));
   return app;

@@ -198,11 +198,8 @@ test("after kill -9 of the server, the next one serves the same applications, ea
   await runJson(user, ["deploy", await shop(user), "--server", first.api]);
   await first.kill();
   await using second = await startServe(user, { dataFolder });
-  const answer = await waitFor("the application to answer again", async () => {
-    const response = await second.ask("shop");
-    return response.ok ? response.text() : undefined;
-  });
-  expect(answer).toBe("v1");
+  const answer = await second.ask("shop"); // held by the gateway until the application is up again
+  expect([answer.status, await answer.text()]).toEqual([200, "v1"]);
   const commands = await Promise.all((await readdir("/proc")).map((pid) => commandIn(dataFolder, pid)));
   expect(commands.filter((command) => command === "node server.js")).toHaveLength(1);
 });
@@ -216,6 +213,36 @@ async function commandIn(folder: string, pid: string): Promise<string | undefine
     return undefined; // not a process, or gone meanwhile
   }
 }
+
+test("a restart in the middle of a deploy brings back what ran, and goes on with what waits", async () => {
+  await using user = await createUser();
+  const dataFolder = join(user.path, "data");
+  const first = await startServe(user, { dataFolder });
+  const folder = await shop(user);
+  await runJson(user, ["deploy", folder, "--server", first.api]);
+  await writeFile(join(folder, "server.js"), "setInterval(() => {}, 1000)"); // never answers
+  await runJson(user, ["deploy", folder, "--detach", "--server", first.api]);
+  await first.kill();
+  await using second = await startServe(user, { dataFolder, env: { AETHER_START_TIMEOUT_SECS: "2" } });
+  expect(await (await second.ask("shop")).text()).toBe("v1");
+  const latest = await waitFor("the verdict on the second", async () => {
+    const { json } = await runJson(user, ["status", "shop", "--server", second.api]);
+    expect(json.running).toMatchObject({ version: 1 });
+    return json.latest.status === "failed" && json;
+  });
+  expect(latest.running.replicas).toMatchObject([{ version: 1, state: "running" }]);
+  expect(await (await second.ask("shop")).text()).toBe("v1");
+});
+
+test("the server does not wait for people who follow logs", async () => {
+  await using user = await createUser();
+  const server = await startServe(user, { env: { AETHER_SUPERVISOR_GRACE_SEC: "600" } });
+  await runJson(user, ["deploy", await shop(user), "--server", server.api]);
+  const following = user.spawn(["logs", "shop", "-f", "--server", server.api]);
+  for await (const chunk of following.stdout) if (new TextDecoder().decode(chunk).includes("listening")) break;
+  expect(await server.stop()).toBe(0); // long before the grace is over
+  await following.exited;
+});
 
 test("a second server on the same data names the first", async () => {
   await using user = await createUser();

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import { agentToken, apiToken, createHarness, digestOf, someBytes } from "../harness/control-plane.ts";
 
 const presign = { app_name: "shop", digest: digestOf(someBytes("x")), size_bytes: 1 };
@@ -89,6 +90,26 @@ test.each([
 ])("%s %s answers %d %s in the envelope", async (method, path, status, code) => {
   await using aether = await createHarness();
   expect(await aether.send(method, path)).toMatchObject({ status, body: { code, request_id: expect.any(String) } });
+});
+
+test.each([
+  ["Host: ::", "GET / HTTP/1.1\r\nHost: ::\r\n\r\n"],
+  ["Host: a b", "GET /apps HTTP/1.1\r\nHost: a b\r\n\r\n"],
+  ["no Host", "GET /apps HTTP/1.0\r\n\r\n"],
+  ["Bun's own page", "GET /bun:info HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+])("a request with %s shows nothing of the inside", async (_, request) => {
+  await using aether = await createHarness();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let seen = "";
+  const socket = connect(Number(new URL(aether.api).port), "127.0.0.1", () => socket.write(request));
+  socket.on("data", (chunk) => {
+    seen += chunk;
+    if (seen.includes("\r\n\r\n")) setImmediate(() => socket.end());
+  });
+  socket.on("close", () => resolve(seen));
+  const answer = await promise;
+  expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+  expect(answer).not.toMatch(/stack|Bun v|import |src\//);
 });
 
 test("a body beyond the limit is refused before it is read", async () => {

@@ -86,6 +86,20 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     pending = undefined;
   }
 
+  /** A release that served before this start of the server: it needs no verdict to be routed to, and no failure ends it. */
+  function serveAgain(release: Release, retryMs: number): void {
+    const generation = start(release);
+    current = generation;
+    refresh();
+    void generation.verdict.then((failure) => {
+      if (failure === undefined) return emit({ type: "running", app, deploymentId: release.deploymentId });
+      log.error("what ran before does not run, it is tried again", { version: release.version, ...failure, retryMs });
+      void generation.stop();
+      const again = () => current === generation && !stopped && serveAgain(release, Math.min(retryMs * 2, 60_000));
+      setTimeout(again, retryMs).unref();
+    });
+  }
+
   function takeOver(next: Generation): void {
     const old = current;
     current = next;
@@ -118,6 +132,7 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
       if (failed && isSame(failed.release, release)) {
         return emit({ type: "failed", app, deploymentId: release.deploymentId, failure: failed.failure });
       }
+      if (release.established && !current) return serveAgain(release, 1_000);
       const next = start(release);
       pending = next;
       refresh();
@@ -141,8 +156,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
 
 const hasOwnPort = ({ config }: Release): boolean => config?.port !== undefined;
 
-/** Where it is downloaded from does not matter. */
+/** Where it is downloaded from, and whether it has served before, does not matter. */
 function isSame(a: Release, b: Release): boolean {
-  const essence = ({ downloadUrl: _, ...rest }: Release) => rest;
+  const essence = ({ downloadUrl: _, established: __, ...rest }: Release) => rest;
   return Bun.deepEquals(essence(a), essence(b));
 }

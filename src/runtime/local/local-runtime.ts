@@ -42,7 +42,12 @@ export interface LocalRuntimeOptions {
 export interface LocalRuntime extends Runtime {
   readonly kind: "local";
   readonly routes: Routes;
+  /** Declares what an earlier server hosted, so that the gateway holds requests for it until it is applied again. */
+  announce(): Promise<void>;
 }
+
+/** How long after a start an application may still be applied. */
+const appliedWithinMs = 15_000;
 
 /** Nothing happens before `start`. */
 export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
@@ -124,6 +129,14 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
       for (const app of await namesIn(layout.apps)) await removeHalfDone(layout.app(app));
       if ("source" in options.agent) await writeAgent(agentPath, options.agent.source);
     },
+    async announce() {
+      const known = await namesIn(layout.apps);
+      for (const app of known) routes.expect(app, true);
+      const giveUp = () => {
+        for (const app of known) if (!apps.has(app)) routes.expect(app, false);
+      };
+      setTimeout(giveUp, appliedWithinMs).unref();
+    },
     async check() {
       await machineNode();
     },
@@ -152,7 +165,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
       return apps.get(app)?.replicas() ?? [];
     },
     logs: (app, query, signal) => readLogs(layout.app(app).logs, query, signal),
-    url: (app) => (apps.has(app) ? options.gatewayUrl(app) : undefined),
+    url: (app) => (routes.apps().includes(app) ? options.gatewayUrl(app) : undefined),
     async stop() {
       await Promise.all([...apps.values()].map((app) => app.stop()));
     },

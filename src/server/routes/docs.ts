@@ -6,6 +6,7 @@ import { createRouter } from "../router.ts";
 /** Mounted at /: the documentation, from inside the binary. */
 export const docRoutes = createRouter();
 
+docRoutes.get("/", (c) => c.redirect("/docs/getting-started"));
 docRoutes.get("/docs", (c) => c.redirect("/docs/getting-started"));
 
 docRoutes.get("/docs/:name", (c) => {
