@@ -18,7 +18,7 @@ export async function openPostgres(url: string, log: DatabaseLog): Promise<Datab
       idle_in_transaction_session_timeout: 60_000, // a server that was paused must not hold its locks for ever
     },
     onnotice: (notice) => {
-      if (notice.severity !== "NOTICE") log.warn("postgres says", { message: notice.message });
+      if (notice.severity !== "NOTICE") log.warn("postgres says", { notice: notice.message });
     },
   });
   const db = drizzle(client, { schema });

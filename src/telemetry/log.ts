@@ -31,7 +31,8 @@ export function createLogger(options: {
       {
         log({ type, args }) {
           const [message, fields] = args as [string, LogFields];
-          const line = { time: now().toISOString(), level: type, message, ...fields };
+          const own = { time: now().toISOString(), level: type, message };
+          const line = { ...own, ...fields, ...own }; // a field of the same name must not replace what happened
           options.write(redact(options.format === "json" ? toJsonLine(line) : toTextLine(line)));
         },
       },

@@ -93,7 +93,12 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     refresh();
     void generation.verdict.then((failure) => {
       if (failure === undefined) return emit({ type: "running", app, deploymentId: release.deploymentId });
-      log.error("what ran before does not run, it is tried again", { version: release.version, ...failure, retryMs });
+      log.error("what ran before does not run, it is tried again", {
+        version: release.version,
+        reason: failure.reason,
+        why: failure.message,
+        retryMs,
+      });
       void generation.stop();
       const again = () => current === generation && !stopped && serveAgain(release, Math.min(retryMs * 2, 60_000));
       setTimeout(again, retryMs).unref();
@@ -117,7 +122,7 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     if (displaced) current = start(displaced);
     displaced = undefined;
     refresh();
-    log.warn("a release failed", { version: release.version, reason: failure.reason, message: failure.message });
+    log.warn("a release failed", { version: release.version, reason: failure.reason, why: failure.message });
     emit({ type: "failed", app, deploymentId: release.deploymentId, failure });
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { processRecord } from "../../../src/lib/processes.ts";
 import { createLocalRuntime } from "../../../src/runtime/local/local-runtime.ts";
@@ -48,6 +48,29 @@ test("a new release takes over, and the old one ends", async () => {
   expect(await textOf(local)).toBe("two");
   expect(await local.runtime.replicas("shop")).toMatchObject([{ name: "shop-v2-0", state: "running", version: 2 }]);
   await waitFor("the old one to end", () => processRecord(pid) === undefined);
+});
+
+test("what served before a start is tried until it runs, and is judged no more", async () => {
+  await using local = await createLocalHarness({ holdMs: 100 });
+  const key = join(local.folder.path, "key");
+  const picky = {
+    "server.js": `if (!require("fs").existsSync(${JSON.stringify(key)})) process.exit(1);${answering("back")["server.js"]}`,
+  };
+  await local.runtime.apply(await local.release(picky, { established: true }));
+  await waitFor("the first failure", () => local.logged.some((line) => line.includes("it is tried again")));
+  expect(local.events).toEqual([]);
+  expect((await local.get("/")).status).toBe(503);
+  await writeFile(key, "");
+  await waitFor("the application to answer", async () => (await textOf(local)) === "back");
+  expect(local.events).toEqual([{ type: "running", app: "shop", deploymentId: "d1" }]);
+});
+
+test("a newer release is judged while what served before is still starting", async () => {
+  await using local = await createLocalHarness();
+  await local.runtime.apply(await local.release(answering("one"), { established: true }));
+  const verdict = await local.deploy({ "server.js": "process.exit(1)" });
+  expect(verdict).toMatchObject({ type: "failed", deploymentId: "d2" });
+  expect(await textOf(local)).toBe("one");
 });
 
 test("a release that fails leaves the old one serving, and its log can be read", async () => {
