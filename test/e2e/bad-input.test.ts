@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createUser, runJson, startServe, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { answering, packageJson } from "../harness/project.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 let user: User;
 let server: Awaited<ReturnType<typeof startServe>>;
@@ -77,6 +79,19 @@ test("a release that fails leaves the one before it serving", async () => {
   const { stdout } = await user.run(["status", "steady", "--server", server.api]);
   expect(stdout).toContain("steady v1 runs");
   expect(stdout).toContain("v2 failed (crash_loop)");
+});
+
+test("an application that ran and crashes again and again is not said to run", async () => {
+  const marker = join(user.path, "crash-now");
+  const source = `${answering("fine")};setInterval(() => require("fs").existsSync(${JSON.stringify(marker)}) && process.exit(1), 20)`;
+  expect((await deploy("fragile", node("fragile", source))).code).toBe(0);
+  await writeFile(marker, "");
+  await waitFor("the status to tell", async () => {
+    const { stdout } = await user.run(["status", "fragile", "--server", server.api]);
+    return (
+      stdout.includes("fragile v1 ought to run, and none of its replicas answers") && stdout.includes("restarting")
+    );
+  });
 });
 
 test("an application that floods its log still answers, and its log stays bounded", async () => {

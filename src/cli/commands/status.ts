@@ -18,7 +18,7 @@ export default defineCommand({
     const { args, config, output, signal } = context;
     const client = createClient({ ...config, signal });
     const app = await resolveAppName(context, args.name);
-    const recent = await client.deployments(app, 20);
+    const recent = await client.deployments(app, 100);
     const [newest] = recent;
     if (newest === undefined) {
       throw new AetherError("not_found", `"${app}" was never deployed.`, { hint: "Deploy it with aether deploy." });
@@ -32,7 +32,9 @@ export default defineCommand({
 });
 
 function describe({ app, version, digest, url, last_transition_at, replicas }: DeploymentStatusView): string {
-  const head = `${app} v${version} runs since ${last_transition_at}\n${url ?? "no address"}  digest ${shortDigest(digest)}\n`;
+  const serves = replicas.some(({ version: of, state }) => of === version && state === "running");
+  const state = serves ? `runs since ${last_transition_at}` : "ought to run, and none of its replicas answers";
+  const head = `${app} v${version} ${state}\n${url ?? "no address"}  digest ${shortDigest(digest)}\n`;
   const rows = replicas.map(({ name, state, version: of, restarts, since }) => [
     name,
     state,
