@@ -11,6 +11,7 @@ import { copyInputs, installInputs, installKey } from "./install-inputs.ts";
 import { checkLockfile, lockfileOutOfStep, reportsDrift } from "./lockfile.ts";
 import { runTool, type ToolCommand } from "./run-tool.ts";
 import { createRedactor } from "./tool-secrets.ts";
+import { refuseWorkspaceMember } from "./workspace-member.ts";
 
 export interface InstallOptions {
   project: Project;
@@ -48,6 +49,7 @@ export async function installDependencies(options: InstallOptions): Promise<Inst
   });
   if (!hasDependencies(project)) return finish(undefined, false);
   const manager = detectPackageManager(project);
+  await refuseWorkspaceMember(project, manager);
   if (manager.note !== undefined) say(manager.note);
   checkLockfile(project, manager);
   const inputs = await installInputs(project, manager);
