@@ -3,6 +3,7 @@ import { join } from "node:path";
 import ignore, { type Ignore } from "ignore";
 import { metadataFolder } from "../../core/artifact-layout.ts";
 import { asDiskError, systemCode } from "../../lib/errors.ts";
+import { isTemporaryName } from "./temporary-files.ts";
 
 /** The file of a folder that names what not to deploy, in the language of .gitignore. */
 export const ignoreFileName = ".aetherignore";
@@ -28,8 +29,11 @@ export interface Candidate {
   place: "app" | "modules" | "package";
 }
 
-/** `rule`: left out although nobody asked for it, so it is named; `person`: a line of an .aetherignore asked for it. */
-export type Verdict = "take" | "rule" | "person";
+/**
+ * `rule`: left out although nobody asked for it, so it is named; `person`: a line of an .aetherignore asked for it;
+ * `unfinished`: what this pack is writing itself, of which nobody needs to hear.
+ */
+export type Verdict = "take" | "rule" | "person" | "unfinished";
 
 /** The rules that hold in one folder, its parents' included. Folders that are left out are not entered. */
 export interface IgnoreRules {
@@ -52,7 +56,8 @@ function rulesOf(lines: string[]): IgnoreRules {
       const { path, name, isFolder, place } = candidate;
       // nearly all there is: ordinary names inside packages
       if (place === "package" && inModules === undefined && !name.startsWith(".")) return "take";
-      if (isReserved(path)) return "rule";
+      if (place === "app" && isTemporaryName(name)) return "unfinished";
+      if (isReserved(path) || isEarlierPack(candidate)) return "rule";
       if (isLeftOut(candidate) && !wanted?.test(asPattern(path, isFolder)).unignored) return "rule";
       const asked = place === "app" ? inApp : inModules;
       return asked?.ignores(asPattern(path, isFolder)) ? "person" : "take";
@@ -65,6 +70,10 @@ const asPattern = (path: string, isFolder: boolean): string => (isFolder ? `${pa
 
 /** Left out whatever an .aetherignore says: dependencies come from an install, `.aether/` from the packer. */
 const isReserved = (path: string): boolean => path === "node_modules" || path.toLowerCase() === metadataFolder;
+
+/** What `--pack-only` wrote: taken in, each pack would hold the last one, and no two would be the same. */
+const isEarlierPack = ({ name, place }: Candidate): boolean =>
+  place === "app" && /^app-[0-9a-f]{64}\.(tar\.gz|manifest\.json)$/.test(name);
 
 const namesLeftOut = new Set([".git", ".hg", ".svn", ".DS_Store", ".npmrc"]);
 

@@ -12,6 +12,10 @@ export function temporaryPath(folder: string): string {
   return join(folder, `.tmp-${host()}-${process.pid}-${randomUUID()}`);
 }
 
+/** Whether a name was made by `temporaryPath`. */
+export const isTemporaryName = (name: string): boolean =>
+  /^\.tmp-[0-9a-z]+-\d+-[0-9a-f]{8}(-[0-9a-f]{4,12}){4}$/.test(name);
+
 /** Deletes what killed processes of this machine left in `folder`, and what anyone left a day ago. */
 export function removeAbandonedFiles(folder: string, now: Date): void {
   for (const name of readdirSync(folder)) {

@@ -61,6 +61,16 @@ test("secrets, history and state are left out and named, wherever they lie", asy
   ]);
 });
 
+test("earlier artifacts of --pack-only are left out and named, whatever a line says", async () => {
+  const earlier = [`app-${"0a".repeat(32)}.manifest.json`, `app-${"0a".repeat(32)}.tar.gz`];
+  const others = ["app-0a.tar.gz", `app-${"0a".repeat(32)}.tar.gz.txt`, `node_modules/a/${earlier[0]}`];
+  const { paths, excluded } = await taken([...earlier, `out/${earlier[1]}`, ...others], {
+    ".aetherignore": "!app-*\n",
+  });
+  expect(paths).toEqual([...others.slice(0, 2), "out/"]);
+  expect(excluded).toEqual([...earlier, "node_modules/", `out/${earlier[1]}`]);
+});
+
 test("a line that spells a secret out takes it in", async () => {
   const ignore = "!.env.production\n!certs/*.pem\n";
   const { paths, excluded } = await taken([".env", ".env.production", "certs/ca.pem", "other.pem"], {

@@ -49,6 +49,18 @@ test("the digest does not depend on what the cache holds", async () => {
   expect(await digestOf(app, { cacheFolder })).toBe(digest);
 });
 
+test.each([".", "out"])("packing into the packed folder (%s) again gives the same digest", async (out) => {
+  await using folder = await temporaryFolder();
+  writeTree(folder.path, { "server.js": "1" });
+  const outFolder = join(folder.path, out);
+  const options = { appFolder: folder.path, outFolder, appConfig: { start: "node server.js" } };
+  const first = await packFolder(options);
+  await Bun.write(first.path.replace(".tar.gz", ".manifest.json"), JSON.stringify(first.manifest));
+  const second = await packFolder(options);
+  expect(first.manifest).toEqual(second.manifest);
+  expect(second.digest).toBe(first.digest);
+});
+
 test("the digest does not depend on the locale, the time zone or the working folder", async () => {
   await using folder = await temporaryFolder();
   const app = join(folder.path, "app");
