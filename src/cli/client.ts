@@ -9,6 +9,7 @@ import type {
   DeploymentView,
   MultipartInitView,
   PartReceipt,
+  PartRequest,
   PartView,
   PresignRequest,
   PresignView,
@@ -44,8 +45,7 @@ export function createClient(options: ClientOptions) {
     presign: (body: PresignRequest) => post<PresignView>("/artifacts/presign", body),
     complete: (body: CompleteRequest) => post<CompleteView>("/artifacts/complete", body),
     startMultipart: (body: PresignRequest) => post<MultipartInitView>("/artifacts/multipart/init", body),
-    presignPart: (body: { app_name: string; digest: string; upload_id: string; part_number: number }) =>
-      post<PartView>("/artifacts/multipart/presign-part", body),
+    presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body),
     completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
       post<CompleteView>("/artifacts/multipart/complete", body),
     /** The open answer, for streams and raw bodies; an error answer is thrown. */

@@ -100,10 +100,10 @@ async function sendPart(
   { uploadId, part, partSize }: { uploadId: string; part: number; partSize: number },
 ): Promise<string> {
   const { client, app, artifact } = options;
-  const wanted = { app_name: app, digest: artifact.digest, upload_id: uploadId, part_number: part };
-  const { url, headers } = await client.presignPart(wanted);
   const from = (part - 1) * partSize;
   const to = Math.min(part * partSize, artifact.sizeBytes);
+  const wanted = { app_name: app, digest: artifact.digest, upload_id: uploadId, part_number: part };
+  const { url, headers } = await client.presignPart({ ...wanted, size_bytes: to - from });
   const etag = await putBytes({ ...options, url, headers, from, to });
   if (etag !== undefined) return etag;
   throw new AetherError("service_unavailable", "The storage did not name the part it stored (no ETag).");

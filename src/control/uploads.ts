@@ -54,31 +54,80 @@ export async function startMultipart(control: Control, request: UploadRequest, a
   return startMultipart(control, request, actor);
 }
 
-/** A signed PUT for one part of an upload that was started. */
+export interface PartRequest {
+  app: string;
+  digest: Digest;
+  uploadId: string;
+  partNumber: number;
+  sizeBytes?: number | undefined;
+}
+
+/** A signed PUT for one part of an upload that was started: of its announced size, else of what the artifact lacks. */
 export async function presignPart(
   control: Control,
-  { app, digest, uploadId, partNumber }: { app: string; digest: Digest; uploadId: string; partNumber: number },
+  { app, digest, uploadId, partNumber, sizeBytes }: PartRequest,
 ): Promise<SignedRequest> {
   const artifact = await getUpload(control, { app, digest, uploadId });
+  const limit = artifact.sizeBytes ?? control.settings.maxArtifactSizeBytes;
+  if (sizeBytes !== undefined && sizeBytes > limit) throw partTooLong(sizeBytes, limit);
+  const maxBytes = sizeBytes ?? limit - (await sizeOfParts(control, artifact, (part) => part !== partNumber));
+  if (maxBytes <= 0) throw partTooLong(1, 0);
   return control.storage.presignPart({
     key: artifact.storageKey,
     uploadId,
     partNumber,
+    ...(sizeBytes === undefined ? { maxBytes } : { sizeBytes }),
     expiresSeconds: control.settings.presignExpireSeconds,
   });
 }
 
-/** Joins the parts. Called again after a lost answer, it finds the object joined and succeeds. */
+const partTooLong = (sizeBytes: number, limit: number): AetherError =>
+  new AetherError(
+    "size_exceeded",
+    `A part of ${sizeBytes} bytes is more than the ${limit} that the artifact has left.`,
+    {
+      hint: "Announce the artifact's whole size with POST /artifacts/multipart/init, and each part's own here.",
+    },
+  );
+
+async function sizeOfParts(
+  { storage }: Control,
+  { storageKey, uploadId }: Artifact,
+  counts: (partNumber: number) => boolean,
+): Promise<number> {
+  const parts = uploadId === null ? [] : await storage.listParts(storageKey, uploadId);
+  return parts.reduce((sum, part) => (counts(part.partNumber) ? sum + part.sizeBytes : sum), 0);
+}
+
+export interface JoinRequest {
+  app: string;
+  digest: Digest;
+  sizeBytes: number;
+  uploadId: string;
+  parts: UploadedPart[];
+}
+
+/** Joins the parts, whose sizes are compared with the announced one before a byte is written. Called again after a lost answer, it finds the object joined and succeeds. */
 export async function joinParts(
   control: Control,
-  { app, digest, uploadId, parts }: { app: string; digest: Digest; uploadId: string; parts: UploadedPart[] },
+  { app, digest, sizeBytes, uploadId, parts }: JoinRequest,
 ): Promise<void> {
+  assertSize(control, sizeBytes);
   const artifact = await findArtifact(control, app, digest);
   if (artifact?.status === "stored") return;
   const upload = await getUpload(control, { app, digest, uploadId });
   if (await control.storage.head(upload.storageKey)) return;
+  const named = new Set(parts.map(({ partNumber }) => partNumber));
+  const joined = await sizeOfParts(control, upload, (part) => named.has(part));
+  for (const announced of [sizeBytes, upload.sizeBytes ?? sizeBytes])
+    if (joined !== announced) throw partsDiffer(joined, announced);
   await control.storage.completeMultipart(upload.storageKey, uploadId, parts);
 }
+
+const partsDiffer = (joined: number, announced: number): AetherError =>
+  new AetherError("size_mismatch", `The parts have ${joined} bytes, and ${announced} were announced.`, {
+    hint: "Send the parts that are missing or differ again, then complete.",
+  });
 
 /** Gives up a pending upload: its row expires, its bytes go, its URLs stop. */
 export async function abandonUpload(control: Control, app: string, digest: Digest, actor: Actor): Promise<void> {

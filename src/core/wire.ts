@@ -63,6 +63,15 @@ export interface MultipartInitView {
   storage_key: string;
 }
 
+/** `size_bytes` is the part's own length, to which the URL is bound. */
+export interface PartRequest {
+  app_name: string;
+  digest: Digest;
+  upload_id: string;
+  part_number: number;
+  size_bytes?: number;
+}
+
 export interface PartView {
   url: string;
   method: "PUT";

@@ -1,7 +1,7 @@
 import { AetherError, asDiskError } from "../lib/errors.ts";
 import type { StorageFiles } from "./filesystem.ts";
 import { isObjectKey } from "./object-files.ts";
-import { receiveFile } from "./receive-file.ts";
+import { receiveFile, tooLong } from "./receive-file.ts";
 import { serveFile } from "./serve-file.ts";
 import { type SignedTerms, verifyPath } from "./signed-url.ts";
 
@@ -69,10 +69,13 @@ async function putObject(request: Request, files: StorageFiles, { key, terms }: 
 }
 
 async function putPart(request: Request, files: StorageFiles, { key, terms }: SignedTerms): Promise<Response> {
-  const { upload: uploadId = "", part = "" } = terms;
+  const { upload: uploadId = "", part = "", size, max = files.maxObjectBytes } = terms;
+  if (size !== undefined) demandHeader(request, "content-length", size);
   await files.multipart.open(key, uploadId);
   const length = request.headers.get("content-length");
-  await using received = await receiveFile(bodyOf(request), { folder: files.incoming, maxBytes: files.maxObjectBytes });
+  const maxBytes = Math.min(Number(size ?? max), files.maxObjectBytes);
+  if (Number(length) > maxBytes) throw tooLong(maxBytes);
+  await using received = await receiveFile(bodyOf(request), { folder: files.incoming, maxBytes });
   if (length !== null && received.sizeBytes !== Number(length)) {
     throw new AetherError("size_mismatch", `The part ended after ${received.sizeBytes} of ${length} bytes.`);
   }

@@ -110,14 +110,19 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
       return usable(multipart.start(key), folder);
     },
 
-    async presignPart({ key, uploadId, partNumber, expiresSeconds }) {
+    async presignPart({ key, uploadId, partNumber, sizeBytes, maxBytes, expiresSeconds }) {
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > 10_000) {
         throw new AetherError("bad_request", "A part number is a whole number from 1 to 10000.");
       }
       await multipart.open(key, uploadId);
-      const terms = { upload: uploadId, part: String(partNumber) };
+      const terms = {
+        upload: uploadId,
+        part: String(partNumber),
+        ...(sizeBytes === undefined ? {} : { size: String(sizeBytes) }),
+        ...(maxBytes === undefined ? {} : { max: String(maxBytes) }),
+      };
       const url = urlFor("client", { method: "PUT", key, expires: expiry(expiresSeconds), terms });
-      return { url, method: "PUT", headers: {} };
+      return { url, method: "PUT", headers: sizeBytes === undefined ? {} : { "content-length": String(sizeBytes) } };
     },
 
     listParts: (key, uploadId) => multipart.list(key, uploadId),

@@ -37,16 +37,18 @@ export async function receiveFile(
   }
 }
 
+/** The refusal of more bytes than a URL was signed for. */
+export const tooLong = (maxBytes: number): AetherError =>
+  new AetherError("size_exceeded", `The upload is longer than the ${maxBytes} bytes that its URL allows.`, {
+    hint: "Ask for a new upload URL with the size of the file.",
+  });
+
 async function writeChunks(handle: FileHandle, chunks: AsyncIterable<Uint8Array>, maxBytes: number) {
   const hash = new CryptoHasher("sha256");
   let sizeBytes = 0;
   for await (const chunk of chunks) {
     sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) {
-      throw new AetherError("size_exceeded", `The upload is longer than the ${maxBytes} bytes that its URL allows.`, {
-        hint: "Ask for a new upload URL with the size of the file.",
-      });
-    }
+    if (sizeBytes > maxBytes) throw tooLong(maxBytes);
     hash.update(chunk);
     for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten;
   }

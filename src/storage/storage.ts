@@ -18,6 +18,16 @@ export interface SignedPut {
   expiresSeconds: number;
 }
 
+/** A PUT of one part: of exactly `sizeBytes`, else of at most `maxBytes` where the store can hold a client to that. */
+export interface SignedPart {
+  key: string;
+  uploadId: string;
+  partNumber: number;
+  sizeBytes?: number;
+  maxBytes?: number;
+  expiresSeconds: number;
+}
+
 export interface StoredObject {
   key: string;
   sizeBytes: number;
@@ -53,12 +63,7 @@ export interface ArtifactStorage {
   remove(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<StoredObject>;
   startMultipart(key: string): Promise<string>;
-  presignPart(part: {
-    key: string;
-    uploadId: string;
-    partNumber: number;
-    expiresSeconds: number;
-  }): Promise<SignedRequest>;
+  presignPart(part: SignedPart): Promise<SignedRequest>;
   /** The finished parts of an upload, in order; `not_found` when it was completed or aborted. */
   listParts(key: string, uploadId: string): Promise<ListedPart[]>;
   /** Joins the parts in order; `bad_request` when one is missing or its etag differs. */

@@ -154,15 +154,15 @@ withDatabases("uploads", (open) => {
     expect(resumed).toEqual(upload);
     const parts: { part_number: number; etag: string }[] = [];
     for (const part_number of [1, 2]) {
+      const piece = bytes.slice((part_number - 1) * 5_242_880, part_number * 5_242_880);
       const { body } = await aether.send("POST", "/artifacts/multipart/presign-part", {
         ...request,
         upload_id: upload.upload_id,
         part_number,
+        size_bytes: piece.length,
       });
-      const sent = await put(
-        { upload_url: body.url, headers: body.headers },
-        bytes.slice((part_number - 1) * 5_242_880, part_number * 5_242_880),
-      );
+      expect(body.headers).toEqual({ "content-length": String(piece.length) });
+      const sent = await put({ upload_url: body.url, headers: body.headers }, piece);
       parts.push({ part_number, etag: sent.headers.get("etag") ?? "" });
     }
     const join = { ...request, upload_id: upload.upload_id, parts };
@@ -174,6 +174,44 @@ withDatabases("uploads", (open) => {
       status: 200,
       body: { duplicate: true },
     });
+  });
+
+  test("a part is held to its own size or to what the artifact lacks, and the parts together to its size", async () => {
+    await using aether = await createHarness({ open });
+    const bytes = someBytes("0123456789");
+    const request = { app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length };
+    const { body: upload } = await aether.send("POST", "/artifacts/multipart/init", request);
+    const presign = (part_number: number, size_bytes?: number) =>
+      aether.send("POST", "/artifacts/multipart/presign-part", {
+        ...request,
+        upload_id: upload.upload_id,
+        part_number,
+        size_bytes,
+      });
+    const send = async (part_number: number, piece: Uint8Array, size?: number) => {
+      const { body } = await presign(part_number, size);
+      const sent = await put({ upload_url: body.url, headers: body.headers }, piece);
+      return { status: sent.status, etag: sent.headers.get("etag") ?? "", part_number };
+    };
+    const join = (parts: { etag: string; part_number: number }[], size_bytes = bytes.length) =>
+      aether.send("POST", "/artifacts/multipart/complete", {
+        ...request,
+        size_bytes,
+        upload_id: upload.upload_id,
+        parts: parts.map(({ etag, part_number }) => ({ etag, part_number })),
+      });
+
+    expect(await presign(1, bytes.length + 1)).toMatchObject({ status: 400, body: { code: "size_exceeded" } });
+    expect(await send(1, new Uint8Array(bytes.length + 1))).toMatchObject({ status: 400 });
+    const first = await send(1, bytes.slice(0, 4));
+    expect(first.status).toBe(200);
+    expect(await send(2, bytes.slice(3))).toMatchObject({ status: 400 });
+    expect(await join([first])).toMatchObject({ status: 400, body: { code: "size_mismatch" } });
+    expect(await join([first], 4)).toMatchObject({ status: 400, body: { code: "size_mismatch" } });
+    expect(await aether.control.storage.head(upload.storage_key)).toBeUndefined();
+    const second = await send(2, bytes.slice(4));
+    expect(await presign(3)).toMatchObject({ status: 400, body: { code: "size_exceeded" } });
+    expect(await join([first, second])).toMatchObject({ status: 200, body: { verified: true } });
   });
 
   test("the old way still stores, and says that it is old", async () => {

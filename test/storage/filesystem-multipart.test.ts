@@ -125,6 +125,27 @@ test("a part's URL is for that part only", async () => {
   }
 });
 
+test("a part's URL takes its size exactly, or at most its limit, and keeps nothing else", async () => {
+  await using server = await storageServer();
+  const uploadId = await server.storage.startMultipart(whole.key);
+  const wanted = { key: whole.key, uploadId, partNumber: 1, expiresSeconds: 60 };
+  const exact = await server.storage.presignPart({ ...wanted, sizeBytes: 4 });
+  expect(exact.headers).toEqual({ "content-length": "4" });
+  const limited = await server.storage.presignPart({ ...wanted, maxBytes: 4 });
+  const statusOf = async (url: string, body: string | ReadableStream) =>
+    (await fetch(url, { method: "PUT", body })).status;
+  const unknownLength = () => new Blob(["12345"]).stream().pipeThrough(new TransformStream());
+  expect(await statusOf(exact.url, "12345")).toBe(403);
+  expect(await statusOf(exact.url, "123")).toBe(403);
+  expect(await statusOf(exact.url, unknownLength())).toBe(400);
+  expect(await statusOf(limited.url, "12345")).toBe(400);
+  expect(await statusOf(limited.url, unknownLength())).toBe(400);
+  expect(await statusOf(limited.url.replace("max=4", "max=5"), "12345")).toBe(403);
+  expect((await server.files()).filter((file) => !file.endsWith("/key"))).toEqual([]);
+  expect(await statusOf(exact.url, "1234")).toBe(200);
+  expect(await statusOf(limited.url, "123")).toBe(200);
+});
+
 test("an object that is stored already is not overwritten by joined parts", async () => {
   await using server = await storageServer();
   const put = await server.storage.presignPut({ ...whole, expiresSeconds: 60 });

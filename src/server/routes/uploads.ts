@@ -98,8 +98,9 @@ export const uploadRoutes = createRouter()
     return c.json({ upload_id: artifact.uploadId ?? "", storage_key: artifact.storageKey }, 200);
   })
   .openapi(part, async (c) => {
-    const { app_name, digest, upload_id, part_number } = c.req.valid("json");
-    const wanted = { app: app_name, digest: parseDigest(digest), uploadId: upload_id, partNumber: part_number };
+    const { app_name, digest, upload_id, part_number, size_bytes } = c.req.valid("json");
+    const upload = { app: app_name, digest: parseDigest(digest), uploadId: upload_id };
+    const wanted = { ...upload, partNumber: part_number, sizeBytes: size_bytes };
     const { url, headers } = await presignPart(c.var.control, wanted);
     return c.json({ url, method: "PUT" as const, headers }, 200);
   })

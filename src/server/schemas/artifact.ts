@@ -29,7 +29,15 @@ export const completeBody = z
   })
   .openapi("Complete");
 export const partBody = z
-  .object({ app_name: z.string(), digest, upload_id: z.string(), part_number: z.number().int().min(1).max(10_000) })
+  .object({
+    app_name: z.string(),
+    digest,
+    upload_id: z.string(),
+    part_number: z.number().int().min(1).max(10_000),
+    size_bytes: sizeBytes
+      .optional()
+      .openapi({ description: "The part's own length; without it, at most what is missing" }),
+  })
   .openapi("PresignPart");
 export const joinBody = completeBody
   .extend({
