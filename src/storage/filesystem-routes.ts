@@ -2,23 +2,23 @@ import { AetherError, asDiskError } from "../lib/errors.ts";
 import type { StorageFiles } from "./filesystem.ts";
 import { isObjectKey } from "./object-files.ts";
 import { receiveFile, tooLong } from "./receive-file.ts";
+import { relieveDisk } from "./relieve-disk.ts";
 import { serveFile } from "./serve-file.ts";
 import { type SignedTerms, verifyPath } from "./signed-url.ts";
 
 /** The requests that signed URLs allow: PUT of an object or a part, GET and HEAD of an object. */
-export function createStorageRoutes(
-  files: StorageFiles,
-  { secret, now }: { secret: Uint8Array; now: () => Date },
-): (request: Request) => Promise<Response> {
+export function createStorageRoutes(files: StorageFiles, secret: Uint8Array): (request: Request) => Promise<Response> {
   return async (request) => {
     try {
-      const signed = verify(request, { secret, now });
+      const signed = verify(request, { secret, now: files.now });
       if (signed.method === "GET") return await serveFile(request, files.objects, signed.key);
       return signed.terms.upload === undefined
         ? await putObject(request, files, signed)
         : await putPart(request, files, signed);
     } catch (error) {
-      const known = asUploadError(error, request);
+      await relieveDisk(files, error);
+      const known = asUploadError(error, request, files.incoming);
+      if (!(known instanceof AetherError) || known.status >= 500) files.onError(known);
       if (!(known instanceof AetherError)) throw known;
       return refusal(known);
     }
@@ -108,11 +108,11 @@ const alreadyStored = (): Response =>
 const refusal = (error: AetherError, status = error.status): Response => Response.json(error.toJSON(), { status });
 
 /** What can go wrong below: the server's disk is full, or the client went away. */
-function asUploadError(error: unknown, request: Request): unknown {
+function asUploadError(error: unknown, request: Request, folder: string): unknown {
   const disk = asDiskError(error, "store", "an upload");
   if (disk instanceof AetherError && disk !== error) {
     return new AetherError("service_unavailable", `The server could not store this upload. ${disk.message}`, {
-      cause: error,
+      cause: asDiskError(error, "store an upload in", folder), // the path is for the log alone
       hint: "Nothing was kept. Try again when the server's disk has space.",
     });
   }

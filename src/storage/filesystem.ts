@@ -4,6 +4,7 @@ import { createStorageRoutes } from "./filesystem-routes.ts";
 import { createMultipartFiles, type MultipartFiles } from "./multipart-files.ts";
 import { createObjectFiles, type ObjectFiles } from "./object-files.ts";
 import { receiveFile } from "./receive-file.ts";
+import { isDiskFull, relieveDisk } from "./relieve-disk.ts";
 import { signPath } from "./signed-url.ts";
 import type { ArtifactStorage, Audience, SignedRequest, UploadedPart } from "./storage.ts";
 import { sweepFolder } from "./sweep-folder.ts";
@@ -20,6 +21,8 @@ export interface FilesystemStorageOptions {
   now: () => Date;
   /** What one PUT without a signed length, one part, or the parts together may hold. */
   maxObjectBytes?: number;
+  /** Told of what `handle` answers with 5xx, for the log: its causes name the path, which the answer does not. */
+  onError?: (error: unknown) => void;
 }
 
 /** Ages in milliseconds after which `sweep` takes what no one finished. */
@@ -38,12 +41,15 @@ export interface FilesystemStorage extends ArtifactStorage {
 
 /** The parts of the storage that its functions share. */
 export interface StorageFiles {
+  folder: string;
   objects: ObjectFiles;
   multipart: MultipartFiles;
   grants: UploadGrants;
   /** Where uploads are written until they are whole; on the same file system as the objects. */
   incoming: string;
   maxObjectBytes: number;
+  now: () => Date;
+  onError: (error: unknown) => void;
 }
 
 const fiveGibibytes = 5 * 2 ** 30; // what S3 takes in one PUT
@@ -52,11 +58,14 @@ const fiveGibibytes = 5 * 2 ** 30; // what S3 takes in one PUT
 export function createFilesystemStorage(options: FilesystemStorageOptions): FilesystemStorage {
   const { folder, secret, now } = options;
   const files: StorageFiles = {
+    folder,
     objects: createObjectFiles(folder),
     multipart: createMultipartFiles(folder),
     grants: createUploadGrants(folder),
     incoming: join(folder, "incoming"),
     maxObjectBytes: options.maxObjectBytes ?? fiveGibibytes,
+    now,
+    onError: options.onError ?? (() => {}),
   };
   const { objects, multipart, grants, incoming } = files;
   const expiry = (seconds: number): number => Math.floor(now().getTime() / 1000) + seconds;
@@ -65,14 +74,14 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
 
   return {
     kind: "filesystem",
-    handle: createStorageRoutes(files, { secret, now }),
+    handle: createStorageRoutes(files, secret),
 
-    check: () => usable(objects.check(), folder),
+    check: () => usable(files, objects.check()),
 
     async presignPut({ key, digest, sizeBytes, expiresSeconds }) {
       objects.pathOf(key);
       const expires = expiry(expiresSeconds);
-      const grant = await usable(grants.give(key, new Date(expires * 1000)), folder);
+      const grant = await usable(files, grants.give(key, new Date(expires * 1000)));
       const size: Record<string, string> = sizeBytes === undefined ? {} : { size: String(sizeBytes) };
       return {
         url: urlFor("client", { method: "PUT", key, expires, terms: { digest, grant, ...size } }),
@@ -107,7 +116,7 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
 
     startMultipart: (key) => {
       objects.pathOf(key);
-      return usable(multipart.start(key), folder);
+      return usable(files, multipart.start(key));
     },
 
     async presignPart({ key, uploadId, partNumber, sizeBytes, maxBytes, expiresSeconds }) {
@@ -146,13 +155,14 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
 }
 
 async function joinParts(
-  { objects, multipart, incoming, maxObjectBytes }: StorageFiles,
+  files: StorageFiles,
   { key, uploadId, parts }: { key: string; uploadId: string; parts: UploadedPart[] },
 ): Promise<void> {
+  const { objects, multipart, incoming, maxObjectBytes } = files;
   const paths = await multipart.pathsOf(key, uploadId, parts);
   const receiving = receiveFile(contentsOf(paths), { folder: incoming, maxBytes: maxObjectBytes });
-  await using joined = await usable(receiving, incoming);
-  if (!(await usable(objects.add(joined.path, key), incoming))) {
+  await using joined = await usable(files, receiving);
+  if (!(await usable(files, objects.add(joined.path, key)))) {
     throw new AetherError("conflict", "The artifact is stored already.", { hint: "Go on to complete." });
   }
   await multipart.end(uploadId);
@@ -163,15 +173,15 @@ async function* contentsOf(paths: string[]): AsyncGenerator<Uint8Array> {
 }
 
 /** Disk trouble of the server is `service_unavailable` to its clients; the cause names the path. */
-async function usable<T>(promise: Promise<T>, path: string): Promise<T> {
+async function usable<T>(files: StorageFiles, promise: Promise<T>): Promise<T> {
   try {
     return await promise;
   } catch (error) {
-    const disk = asDiskError(error, "write to", path);
+    const disk = asDiskError(error, "write to", files.folder);
     if (disk === error) throw error;
+    await relieveDisk(files, error);
     // Clients learn what is wrong, not where the server keeps its files.
-    const full = ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "");
-    const why = full ? "the server has no space left" : `the server's disk reported ${systemCode(error)}`;
+    const why = isDiskFull(error) ? "the server has no space left" : `the server's disk reported ${systemCode(error)}`;
     throw new AetherError("service_unavailable", `The artifact cannot be stored: ${why}.`, {
       cause: disk,
       hint: "Tell whoever runs the server; the upload can be repeated at any time.",

@@ -8,6 +8,7 @@ import { temporaryFolder } from "./temporary-folder.ts";
 export async function storageServer(options: { folder?: string; maxObjectBytes?: number } = {}) {
   const temporary = await temporaryFolder();
   const folder = options.folder ?? temporary.path;
+  const errors: unknown[] = [];
   const clock = { now: new Date() };
   let storage: FilesystemStorage | undefined;
   const server = Bun.serve({
@@ -23,11 +24,13 @@ export async function storageServer(options: { folder?: string; maxObjectBytes?:
     publicUrl: url,
     internalUrl: `${url}/internal/`,
     now: () => clock.now,
+    onError: (error) => void errors.push(error),
     ...(options.maxObjectBytes === undefined ? {} : { maxObjectBytes: options.maxObjectBytes }),
   });
   return {
     storage,
     clock,
+    errors,
     folder,
     port: Number(server.port),
     /** Every file below the folder, to prove that nothing was left. */

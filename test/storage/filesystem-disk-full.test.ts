@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { utimes } from "node:fs/promises";
+import { join } from "node:path";
 import { smallDisk, smallDiskTier } from "../harness/small-disk.ts";
 import { sample, storageServer } from "../harness/storage-server.ts";
 
@@ -19,6 +21,40 @@ describe.skipIf(!smallDiskTier().available)("with a full disk", () => {
     expect((await server.files()).filter((file) => !file.startsWith("grants/"))).toEqual([]);
     const next = await server.storage.presignPut({ ...small, expiresSeconds: 60 });
     expect((await fetch(next.url, { ...next, body: small.data })).status).toBe(200);
+  });
+
+  test("a part that does not fit is gone at once, and the log learns the path that the client does not", async () => {
+    await using disk = await smallDisk(4);
+    await using server = await storageServer({ folder: disk.path });
+    const uploadId = await server.storage.startMultipart(big.key);
+    const signed = await server.storage.presignPart({ key: big.key, uploadId, partNumber: 1, expiresSeconds: 60 });
+    const response = await fetch(signed.url, { ...signed, body: big.data });
+    expect(response.status).toBe(503);
+    expect(await response.text()).not.toContain(disk.path);
+    expect(await server.files()).toEqual([`multipart/${uploadId}/key`]);
+    const cause = { code: "disk_failed", message: expect.stringContaining(`${disk.path}/incoming`) };
+    expect(server.errors).toMatchObject([{ code: "service_unavailable", cause }]);
+  });
+
+  test("an upload that finds no room takes it from uploads that were idle for ten minutes, for the next try", async () => {
+    await using disk = await smallDisk(4);
+    await using server = await storageServer({ folder: disk.path });
+    const send = async (uploadId: string, bytes: number) => {
+      const signed = await server.storage.presignPart({ key: big.key, uploadId, partNumber: 1, expiresSeconds: 60 });
+      return (await fetch(signed.url, { ...signed, body: big.data.subarray(0, bytes) })).status;
+    };
+    const idle = await server.storage.startMultipart(big.key);
+    expect(await send(idle, 3_000_000)).toBe(200);
+    const next = await server.storage.startMultipart(big.key);
+    expect(await send(next, 2_000_000)).toBe(503);
+    expect(await server.storage.listParts(big.key, idle)).toHaveLength(1);
+
+    server.clock.now = new Date(Date.now() + 601_000);
+    const after = await server.storage.startMultipart(big.key);
+    await utimes(join(disk.path, "multipart", after), server.clock.now, server.clock.now);
+    expect(await send(after, 2_000_000)).toBe(503);
+    expect(await send(after, 2_000_000)).toBe(200);
+    await expect(server.storage.listParts(big.key, idle)).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("parts that do not fit joined stay, so that complete works once there is space", async () => {
