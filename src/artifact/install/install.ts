@@ -107,9 +107,12 @@ async function runInstall(manager: PackageManager, staged: string, options: Inst
   const command: ToolCommand = { argv, cwd: staged, env };
   say(`Installing production dependencies: ${argv.join(" ")}`);
   let incomplete = false;
+  let drifted = false;
   const onLine = (line: string) => {
     incomplete ||= line.includes("TAR_ENTRY_ERROR");
-    onOutput?.(redact(line));
+    drifted ||= reportsDrift([line]);
+    // What follows is pages of every difference and of npm's usage; the refusal says it in a few lines.
+    if (!drifted) onOutput?.(redact(line));
   };
   const { exitCode, lines } = await runTool(command, { signal, onLine });
   const output = lines.map(redact);
