@@ -16,6 +16,7 @@ import type {
 } from "../core/wire.ts";
 import { AetherError, isFailureCode } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
+import { isTimeout } from "./network-reason.ts";
 
 export interface ClientOptions {
   server: string;
@@ -23,6 +24,27 @@ export interface ClientOptions {
   signal: AbortSignal;
   /** Sends one request; a test passes its own. */
   fetch?: typeof fetch;
+  /** How long one answer may take; hashing what was uploaded takes longer. */
+  timeouts?: Timeouts;
+}
+
+export interface Timeouts {
+  answerMs: number;
+  completeMs: number;
+}
+
+const defaultTimeouts: Timeouts = { answerMs: 10_000, completeMs: 15_000 };
+
+/** The slowest disk and link that a server is expected to hash an artifact at. */
+const hashedBytesPerMs = 20_000;
+
+/** One request as the client's methods describe it. */
+interface Call {
+  method: "GET" | "POST";
+  path: string;
+  body?: unknown;
+  key?: string | undefined;
+  timeoutMs: number;
 }
 
 /** The server as typed calls. Requests that are safe to repeat are repeated when the network fails. */
@@ -30,9 +52,12 @@ export type Client = ReturnType<typeof createClient>;
 
 /** A client of one server. */
 export function createClient(options: ClientOptions) {
+  const { answerMs, completeMs } = options.timeouts ?? defaultTimeouts;
   const request = createRequest(options);
-  const get = async <T>(path: string) => (await request("GET", path)) as T;
-  const post = async <T>(path: string, body: unknown, key?: string) => (await request("POST", path, body, key)) as T;
+  const get = async <T>(path: string) => (await request({ method: "GET", path, timeoutMs: answerMs })) as T;
+  const post = async <T>(path: string, body: unknown, { key, timeoutMs = answerMs }: Partial<Call> = {}) =>
+    (await request({ method: "POST", path, body, key, timeoutMs })) as T;
+  const hashing = ({ size_bytes }: CompleteRequest) => ({ timeoutMs: completeMs + size_bytes / hashedBytesPerMs });
   return {
     server: options.server,
     capabilities: () => get<Capabilities>("/capabilities"),
@@ -41,13 +66,13 @@ export function createClient(options: ClientOptions) {
       get<DeploymentView[]>(`/apps/${encodeURIComponent(app)}/deployments?limit=${limit}`),
     deployment: (id: string) => get<DeploymentStatusView>(`/deployments/${id}/status`),
     createDeployment: (body: DeploymentRequest, key: string) =>
-      post<{ id: string; status: string; version: number }>("/deployments", body, key),
+      post<{ id: string; status: string; version: number }>("/deployments", body, { key }),
     presign: (body: PresignRequest) => post<PresignView>("/artifacts/presign", body),
-    complete: (body: CompleteRequest) => post<CompleteView>("/artifacts/complete", body),
+    complete: (body: CompleteRequest) => post<CompleteView>("/artifacts/complete", body, hashing(body)),
     startMultipart: (body: PresignRequest) => post<MultipartInitView>("/artifacts/multipart/init", body),
     presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body),
     completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
-      post<CompleteView>("/artifacts/multipart/complete", body),
+      post<CompleteView>("/artifacts/multipart/complete", body, hashing(body)),
     /** The open answer, for streams and raw bodies; an error answer is thrown. */
     open: createOpen(options),
   };
@@ -55,9 +80,10 @@ export function createClient(options: ClientOptions) {
 
 function createRequest(options: ClientOptions) {
   const open = createOpen(options);
-  return (method: string, path: string, body?: unknown, key?: string): Promise<unknown> =>
+  return ({ method, path, body, key, timeoutMs }: Call): Promise<unknown> => {
+    let timeouts = 0;
     // A lost answer may hide a done deed: POST is repeated only because every write here is idempotent or carries a key.
-    retry(
+    return retry(
       async () => {
         const response = await open(path, {
           method,
@@ -66,12 +92,26 @@ function createRequest(options: ClientOptions) {
             ...(key === undefined ? {} : { "idempotency-key": key }),
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          signal: AbortSignal.timeout(60_000),
+          signal: AbortSignal.timeout(Math.round(timeoutMs)),
         });
-        return response.json();
+        return readJson(response, options);
       },
-      { attempts: 4, signal: options.signal, shouldRetry: isTransient },
+      {
+        attempts: 4,
+        signal: options.signal,
+        // Who did not answer twice will not at the third time, and a person waits.
+        shouldRetry: (error) => isTransient(error) && (!hasTimedOut(error) || ++timeouts < 2),
+      },
     );
+  };
+}
+
+async function readJson(response: Response, { server, signal }: ClientOptions): Promise<unknown> {
+  const text = await response.text().catch((error: unknown) => {
+    if (signal.aborted) throw signal.reason;
+    throw unreachable(server, error);
+  });
+  return JSON.parse(text);
 }
 
 function createOpen({ server, token, signal, fetch: send = fetch }: ClientOptions) {
@@ -97,8 +137,13 @@ export function isTransient(error: unknown): boolean {
   return error instanceof AetherError && (error.code === "unreachable" || error.code === "service_unavailable");
 }
 
+/** Whether a request was given up because no answer came. */
+export function hasTimedOut(error: unknown): boolean {
+  return error instanceof AetherError && isTimeout(error.cause);
+}
+
 function unreachable(server: string, cause: unknown): AetherError {
-  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
+  const timedOut = isTimeout(cause);
   const local = /\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(server);
   return new AetherError(
     "unreachable",

@@ -1,7 +1,7 @@
 import type { CompleteView, PartReceipt } from "../core/wire.ts";
 import { AetherError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
-import { type Client, isTransient } from "./client.ts";
+import { type Client, hasTimedOut, isTransient } from "./client.ts";
 import { putBytes } from "./put-bytes.ts";
 
 export interface UploadOptions {
@@ -40,13 +40,16 @@ export async function upload(options: UploadOptions): Promise<Uploaded> {
       });
       return true;
     },
-    { attempts: 5, signal: options.signal, shouldRetry: isTransient, onRetry: options.onRetry },
+    { attempts: 5, signal: options.signal, shouldRetry: mayPass, onRetry: options.onRetry },
   );
   await client.complete(request);
   return sent
     ? { uploadedBytes: artifact.sizeBytes, reusedBytes: 0 }
     : { uploadedBytes: 0, reusedBytes: artifact.sizeBytes };
 }
+
+/** The client has repeated what timed out already. */
+const mayPass = (error: unknown): boolean => isTransient(error) && !hasTimedOut(error);
 
 /** The deprecated way: one form, through the server. */
 export async function uploadThroughServer({ client, app, artifact, signal }: UploadOptions): Promise<Uploaded> {
@@ -85,7 +88,7 @@ async function sendParts(options: UploadOptions, uploadId: string, partSize: num
       const etag = await retry(() => sendPart({ ...options, onProgress }, { uploadId, part, partSize }), {
         attempts: 5,
         signal,
-        shouldRetry: isTransient,
+        shouldRetry: mayPass,
         onRetry: options.onRetry,
       });
       receipts.push({ part_number: part, etag });
