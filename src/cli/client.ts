@@ -45,7 +45,11 @@ interface Call {
   body?: unknown;
   key?: string | undefined;
   timeoutMs: number;
+  /** What the answer must be: a list, or an object with this key. */
+  answers: string | typeof list;
 }
+
+const list = Symbol("a list");
 
 /** The server as typed calls. Requests that are safe to repeat are repeated when the network fails. */
 export type Client = ReturnType<typeof createClient>;
@@ -54,25 +58,28 @@ export type Client = ReturnType<typeof createClient>;
 export function createClient(options: ClientOptions) {
   const { answerMs, completeMs } = options.timeouts ?? defaultTimeouts;
   const request = createRequest(options);
-  const get = async <T>(path: string) => (await request({ method: "GET", path, timeoutMs: answerMs })) as T;
-  const post = async <T>(path: string, body: unknown, { key, timeoutMs = answerMs }: Partial<Call> = {}) =>
-    (await request({ method: "POST", path, body, key, timeoutMs })) as T;
+  const get = async <T>(path: string, answers: Call["answers"]) =>
+    (await request({ method: "GET", path, answers, timeoutMs: answerMs })) as T;
+  const post = async <T>(path: string, body: unknown, more: Pick<Call, "answers"> & Partial<Call>) =>
+    (await request({ method: "POST", path, body, timeoutMs: answerMs, ...more })) as T;
   const hashing = ({ size_bytes }: CompleteRequest) => ({ timeoutMs: completeMs + size_bytes / hashedBytesPerMs });
   return {
     server: options.server,
-    capabilities: () => get<Capabilities>("/capabilities"),
-    apps: () => get<AppView[]>("/apps"),
+    capabilities: () => get<Capabilities>("/capabilities", "limits"),
+    apps: () => get<AppView[]>("/apps", list),
     deployments: (app: string, limit: number) =>
-      get<DeploymentView[]>(`/apps/${encodeURIComponent(app)}/deployments?limit=${limit}`),
-    deployment: (id: string) => get<DeploymentStatusView>(`/deployments/${id}/status`),
+      get<DeploymentView[]>(`/apps/${encodeURIComponent(app)}/deployments?limit=${limit}`, list),
+    deployment: (id: string) => get<DeploymentStatusView>(`/deployments/${id}/status`, "replicas"),
     createDeployment: (body: DeploymentRequest, key: string) =>
-      post<{ id: string; status: string; version: number }>("/deployments", body, { key }),
-    presign: (body: PresignRequest) => post<PresignView>("/artifacts/presign", body),
-    complete: (body: CompleteRequest) => post<CompleteView>("/artifacts/complete", body, hashing(body)),
-    startMultipart: (body: PresignRequest) => post<MultipartInitView>("/artifacts/multipart/init", body),
-    presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body),
+      post<{ id: string; status: string; version: number }>("/deployments", body, { key, answers: "id" }),
+    presign: (body: PresignRequest) => post<PresignView>("/artifacts/presign", body, { answers: "method" }),
+    complete: (body: CompleteRequest) =>
+      post<CompleteView>("/artifacts/complete", body, { answers: "artifact_id", ...hashing(body) }),
+    startMultipart: (body: PresignRequest) =>
+      post<MultipartInitView>("/artifacts/multipart/init", body, { answers: "upload_id" }),
+    presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body, { answers: "url" }),
     completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
-      post<CompleteView>("/artifacts/multipart/complete", body, hashing(body)),
+      post<CompleteView>("/artifacts/multipart/complete", body, { answers: "artifact_id", ...hashing(body) }),
     /** The open answer, for streams and raw bodies; an error answer is thrown. */
     open: createOpen(options),
   };
@@ -80,7 +87,7 @@ export function createClient(options: ClientOptions) {
 
 function createRequest(options: ClientOptions) {
   const open = createOpen(options);
-  return ({ method, path, body, key, timeoutMs }: Call): Promise<unknown> => {
+  return ({ method, path, body, key, timeoutMs, answers }: Call): Promise<unknown> => {
     let timeouts = 0;
     // A lost answer may hide a done deed: POST is repeated only because every write here is idempotent or carries a key.
     return retry(
@@ -94,7 +101,9 @@ function createRequest(options: ClientOptions) {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(Math.round(timeoutMs)),
         });
-        return readJson(response, options);
+        const answer = await readJson(response, options);
+        if (!hasShape(answer, answers)) throw notAether(options.server);
+        return answer;
       },
       {
         attempts: 4,
@@ -111,8 +120,33 @@ async function readJson(response: Response, { server, signal }: ClientOptions): 
     if (signal.aborted) throw signal.reason;
     throw unreachable(server, error);
   });
-  return JSON.parse(text);
+  if (!isOfType(response, "application/json")) throw notAether(server);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notAether(server);
+  }
 }
+
+function hasShape(answer: unknown, expected: Call["answers"]): boolean {
+  if (typeof expected !== "string") return Array.isArray(answer);
+  return typeof answer === "object" && answer !== null && expected in answer;
+}
+
+/** Whether an answer says that it is of this media type. */
+export function isOfType(response: Response, type: string): boolean {
+  return response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() === type;
+}
+
+/** Something answers at the address, and it is another program. */
+export function notAether(server: string): AetherError {
+  return new AetherError("unreachable", `${server} is not an aether server.`, {
+    hint: "Check --server (AETHER_API_BASE): it names the API, not the address of an application.",
+    details: { reason: notAetherReason },
+  });
+}
+
+const notAetherReason = "not_an_aether_server";
 
 function createOpen({ server, token, signal, fetch: send = fetch }: ClientOptions) {
   return async (path: string, init: RequestInit = {}): Promise<Response> => {
@@ -134,7 +168,8 @@ function createOpen({ server, token, signal, fetch: send = fetch }: ClientOption
 
 /** Whether the same request may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof AetherError && (error.code === "unreachable" || error.code === "service_unavailable");
+  if (!(error instanceof AetherError) || error.details.reason === notAetherReason) return false;
+  return error.code === "unreachable" || error.code === "service_unavailable";
 }
 
 /** Whether a request was given up because no answer came. */
@@ -161,18 +196,18 @@ async function toError(response: Response, server: string, hasToken: boolean): P
   const body: unknown = await response.json().catch(() => undefined);
   if (isErrorBody(body)) {
     const hint = response.status === 401 ? tokenHint(server, hasToken) : body.hint;
-    const details = body.request_id === undefined ? {} : { request_id: body.request_id };
+    const details = { request_id: body.request_id };
     const code = isFailureCode(body.code) ? body.code : fallbackCode(response.status);
     return new AetherError(code, body.message, { hint, details });
   }
-  return new AetherError(
-    fallbackCode(response.status),
-    `${server} answered ${response.status}, not as an aether server does.`,
-    {
-      hint: "Check that --server names an aether server.",
-    },
-  );
+  if (!isGatewayTrouble(response.status)) return notAether(server);
+  return new AetherError("service_unavailable", `${server} answered ${response.status}: what it stands for is away.`, {
+    hint: "Check that --server names an aether server, and that it runs.",
+  });
 }
+
+// A reverse proxy speaks for a server that restarts.
+const isGatewayTrouble = (status: number): boolean => status === 502 || status === 503 || status === 504;
 
 function tokenHint(server: string, hasToken: boolean): string {
   return `${hasToken ? "The token was refused" : "A token is needed"}: run aether login --server ${server} --token-stdin.`;
@@ -181,11 +216,11 @@ function tokenHint(server: string, hasToken: boolean): string {
 function fallbackCode(status: number) {
   if (status === 401) return "unauthorized";
   if (status === 404) return "not_found";
-  if (status === 502 || status === 503 || status === 504) return "service_unavailable";
+  if (isGatewayTrouble(status)) return "service_unavailable";
   return status >= 500 ? "internal" : "bad_request";
 }
 
-function isErrorBody(value: unknown): value is { code: string; message: string; hint?: string; request_id?: string } {
-  if (typeof value !== "object" || value === null) return false;
+function isErrorBody(value: unknown): value is { code: string; message: string; hint?: string; request_id: unknown } {
+  if (typeof value !== "object" || value === null || !("request_id" in value)) return false;
   return "code" in value && typeof value.code === "string" && "message" in value && typeof value.message === "string";
 }

@@ -6,7 +6,16 @@ const signal = new AbortController().signal;
 
 test("a server that accepts and never answers is asked twice and then given up", async () => {
   let requests = 0;
-  const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { open: () => void requests++, data() {} } });
+  const silent = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open() {
+        requests += 1;
+      },
+      data() {},
+    },
+  });
   try {
     const server = `http://127.0.0.1:${silent.port}`;
     const client = createClient({ server, signal, timeouts: { answerMs: 50, completeMs: 50 } });
@@ -35,4 +44,38 @@ test("an answer that begins and never ends is given up as well", async () => {
   } finally {
     stuck.stop(true);
   }
+});
+
+const html = new Headers({ "content-type": "text/html" });
+
+test.each([
+  ["an HTML page", () => new Response("<h1>It works</h1>", { headers: html })],
+  ["an HTML page that is not found", () => new Response("<h1>No</h1>", { status: 404, headers: html })],
+  ["JSON of another shape", () => Response.json({ hello: "world" })],
+  ["null", () => Response.json(null)],
+  ["JSON without its type", () => new Response("[]")],
+  ["what claims to be JSON", () => new Response("<h1>", { headers: { "content-type": "application/json" } })],
+  ["another program's error", () => Response.json({ code: "nope", message: "No." }, { status: 404 })],
+  ["a redirect", () => Response.redirect("https://example.com/", 302)],
+])("a server that answers %s is not an aether server, and is asked once", async (_what, answer) => {
+  let requests = 0;
+  async function ask() {
+    requests += 1;
+    return answer();
+  }
+  const fetch = Object.assign(ask, { preconnect() {} });
+  const client = createClient({ server: "http://example.com", signal, fetch });
+  for (const call of [client.apps(), client.capabilities()]) {
+    const error = await failureOf(call);
+    expect(error).toMatchObject({ exitCode: 40, message: "http://example.com is not an aether server." });
+    expect(error.hint).toContain("--server");
+  }
+  expect(requests).toBe(2);
+});
+
+test("an aether server's own error passes with its code", async () => {
+  const body = { code: "not_found", message: "There is no app.", request_id: "r1" };
+  const fetch = Object.assign(async () => Response.json(body, { status: 404 }), { preconnect() {} });
+  const client = createClient({ server: "http://example.com", signal, fetch });
+  expect(await failureOf(client.apps())).toMatchObject({ code: "not_found", exitCode: 20 });
 });

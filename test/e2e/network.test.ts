@@ -96,3 +96,16 @@ test("Ctrl-C in the middle of an upload ends with 130, and the next deploy succe
   port = Number(new URL(api).port);
   expect((await runJson(user, ["deploy", folder, "--server", api])).json).toMatchObject({ status: "running" });
 });
+
+test.each([[["list"]], [["status", "shop"]], [["logs", "shop"]], [["logs", "shop", "-f"]]])(
+  "aether %p at a web server that is not aether's ends with 40 and names --server",
+  async (args) => {
+    await using user = await createUser();
+    const page = () => new Response("<h1>It works</h1>", { headers: { "content-type": "text/html" } });
+    await using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: page });
+    const { code, stdout, stderr } = await user.run([...args, "--server", `http://127.0.0.1:${other.port}`]);
+    expect({ code, stdout }).toEqual({ code: 40, stdout: "" });
+    expect(stderr).toContain("is not an aether server");
+    expect(stderr).toContain("--server");
+  },
+);

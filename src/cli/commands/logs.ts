@@ -3,7 +3,7 @@ import { parseSince } from "../../lib/durations.ts";
 import { AetherError, messageOf } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
-import { createClient } from "../client.ts";
+import { createClient, isOfType, notAether } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { ndjson } from "../ndjson.ts";
 
@@ -26,9 +26,11 @@ export default defineCommand({
     const app = await resolveAppName(context, args.name);
     const query = logQuery(args);
     const client = createClient({ ...config, signal });
+    await client.capabilities(); // a stream may be silent for hours; whether a server is there shows here, in time
     const response = await client.open(`/apps/${encodeURIComponent(app)}/logs?${query}`, {
       headers: { accept: "application/x-ndjson" },
     });
+    if (!isOfType(response, "application/x-ndjson")) throw notAether(config.server);
     try {
       for await (const line of ndjson<LogLine>(response))
         output.text(output.isJson ? `${JSON.stringify(line)}\n` : `${line.line}\n`);
