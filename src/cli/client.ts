@@ -148,8 +148,11 @@ export function notAether(server: string): AetherError {
 
 const notAetherReason = "not_an_aether_server";
 
+/** A request; `timeout: false` is Bun's own, and turns off its five minutes: a stream may be silent for longer. */
+type OpenInit = RequestInit & { timeout?: false };
+
 function createOpen({ server, token, signal, fetch: send = fetch }: ClientOptions) {
-  return async (path: string, init: RequestInit = {}): Promise<Response> => {
+  return async (path: string, init: OpenInit = {}): Promise<Response> => {
     const headers = new Headers(init.headers);
     headers.set("user-agent", `aether/${version}`);
     headers.set("accept", headers.get("accept") ?? "application/json");

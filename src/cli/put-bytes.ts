@@ -1,4 +1,5 @@
-import { AetherError, isFailureCode, messageOf } from "../lib/errors.ts";
+import { AetherError, isFailureCode } from "../lib/errors.ts";
+import { networkReason } from "./network-reason.ts";
 
 export interface PutOptions {
   url: string;
@@ -49,7 +50,7 @@ export async function putBytes({
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof AetherError) throw error;
-    const why = stall.signal.aborted ? "it stalled" : messageOf(error);
+    const why = stall.signal.aborted ? "it stalled" : networkReason(error);
     throw new AetherError("unreachable", `The upload to ${new URL(url).host} broke after ${sent} bytes: ${why}.`, {
       cause: error,
       hint: "Check the network; the upload can be repeated at any time.",

@@ -109,3 +109,25 @@ test.each([[["list"]], [["status", "shop"]], [["logs", "shop"]], [["logs", "shop
     expect(stderr).toContain("--server");
   },
 );
+
+test("following ends with 40 and one clear sentence when the server is stopped", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const to = ["--server", server.api];
+  const folder = await writeFiles(join(user.path, "told"), {
+    "package.json": packageJson("told"),
+    "server.js": `console.log("hello");\n${answering("told")}`,
+  });
+  expect((await user.run(["deploy", folder, ...to])).code).toBe(0);
+  const following = user.spawn(["logs", "told", "-f", ...to]);
+  let told = "";
+  for await (const chunk of following.stdout) {
+    told += new TextDecoder().decode(chunk);
+    if (told.includes("hello")) void server.stop();
+  }
+  expect(await following.exited).toBe(40);
+  const story = await new Response(following.stderr).text();
+  expect(story).toMatch(/The server .* stopped|The connection to .* broke: the other side closed it\./);
+  expect(story).not.toContain("verbose");
+  expect(story).not.toContain("ECONNRESET");
+});

@@ -1,11 +1,12 @@
 import type { LogLine } from "../../core/log-line.ts";
 import { parseSince } from "../../lib/durations.ts";
-import { AetherError, messageOf } from "../../lib/errors.ts";
+import { AetherError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { createClient, isOfType, notAether } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { ndjson } from "../ndjson.ts";
+import { networkReason } from "../network-reason.ts";
 
 export default defineCommand({
   meta: { name: "logs", description: "Show an application's output" },
@@ -29,6 +30,7 @@ export default defineCommand({
     await client.capabilities(); // a stream may be silent for hours; whether a server is there shows here, in time
     const response = await client.open(`/apps/${encodeURIComponent(app)}/logs?${query}`, {
       headers: { accept: "application/x-ndjson" },
+      timeout: false,
     });
     if (!isOfType(response, "application/x-ndjson")) throw notAether(config.server);
     try {
@@ -36,12 +38,19 @@ export default defineCommand({
         output.text(output.isJson ? `${JSON.stringify(line)}\n` : `${line.line}\n`);
     } catch (error) {
       if (signal.aborted) return; // Ctrl-C is how following ends
-      throw new AetherError("unreachable", `The connection to ${config.server} broke: ${messageOf(error)}`, {
+      throw new AetherError("unreachable", `The connection to ${config.server} broke: ${networkReason(error)}.`, {
         cause: error,
+        hint: followHint,
       });
     }
+    if (!args.follow || signal.aborted) return;
+    throw new AetherError("unreachable", `The server ${config.server} stopped, and following with it.`, {
+      hint: followHint,
+    });
   },
 });
+
+const followHint = "Run the command again once the server runs; --since 5m shows what was missed.";
 
 interface LogArgs {
   follow?: boolean | undefined;
