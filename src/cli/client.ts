@@ -26,6 +26,8 @@ export interface ClientOptions {
   fetch?: typeof fetch;
   /** How long one answer may take; hashing what was uploaded takes longer. */
   timeouts?: Timeouts;
+  /** How long a server that is away or starting is asked again; without, a few times in two seconds. */
+  patienceMs?: number;
 }
 
 export interface Timeouts {
@@ -107,6 +109,7 @@ function createRequest(options: ClientOptions) {
       },
       {
         attempts: 4,
+        ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
         signal: options.signal,
         // Who did not answer twice will not at the third time, and a person waits.
         shouldRetry: (error) => isTransient(error) && (!hasTimedOut(error) || ++timeouts < 2),
@@ -176,7 +179,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 /** Whether a request was given up because no answer came. */
-export function hasTimedOut(error: unknown): boolean {
+function hasTimedOut(error: unknown): boolean {
   return error instanceof AetherError && isTimeout(error.cause);
 }
 

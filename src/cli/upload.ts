@@ -1,8 +1,8 @@
 import type { CompleteView, PartReceipt } from "../core/wire.ts";
 import { AetherError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
-import { type Client, hasTimedOut, isTransient } from "./client.ts";
-import { putBytes } from "./put-bytes.ts";
+import { type Client, isTransient } from "./client.ts";
+import { type PutOptions, putBytes } from "./put-bytes.ts";
 
 export interface UploadOptions {
   client: Client;
@@ -26,30 +26,44 @@ export async function upload(options: UploadOptions): Promise<Uploaded> {
   if (artifact.sizeBytes > limits.multipart_threshold_bytes)
     return uploadInParts(options, limits.multipart_part_size_bytes);
   const request = { app_name: app, digest: artifact.digest, size_bytes: artifact.sizeBytes };
-  const sent = await retry(
-    async () => {
-      // Asked for anew each time: a URL may have expired, or the bytes may have arrived although the answer did not.
-      const presigned = await client.presign(request);
-      if (presigned.method === "NONE" || presigned.upload_url === null) return false;
-      await putBytes({
-        ...options,
-        url: presigned.upload_url,
-        headers: presigned.headers,
-        from: 0,
-        to: artifact.sizeBytes,
-      });
-      return true;
-    },
-    { attempts: 5, signal: options.signal, shouldRetry: mayPass, onRetry: options.onRetry },
-  );
+  const sent = await sendAgain(options, async (send) => {
+    // Asked for anew each time: a URL may have expired, or the bytes may have arrived although the answer did not.
+    const presigned = await client.presign(request);
+    if (presigned.method === "NONE" || presigned.upload_url === null) return false;
+    await send({ url: presigned.upload_url, headers: presigned.headers, from: 0, to: artifact.sizeBytes });
+    return true;
+  });
   await client.complete(request);
   return sent
     ? { uploadedBytes: artifact.sizeBytes, reusedBytes: 0 }
     : { uploadedBytes: 0, reusedBytes: artifact.sizeBytes };
 }
 
-/** The client has repeated what timed out already. */
-const mayPass = (error: unknown): boolean => isTransient(error) && !hasTimedOut(error);
+/** An upload goes on when the storage was away for less than this. */
+const storagePatienceMs = 30_000;
+
+type Send = (piece: Pick<PutOptions, "url" | "headers" | "from" | "to">) => Promise<string | undefined>;
+
+/** Repeats `work` while it is `send` that fails; the client has repeated its own calls already. */
+function sendAgain<T>(options: UploadOptions, work: (send: Send) => Promise<T>): Promise<T> {
+  let isSending = false;
+  return retry(
+    () => {
+      isSending = false;
+      return work((piece) => {
+        isSending = true;
+        return putBytes({ ...options, ...piece });
+      });
+    },
+    {
+      attempts: 5,
+      patienceMs: storagePatienceMs,
+      signal: options.signal,
+      shouldRetry: (error) => isSending && isTransient(error),
+      onRetry: options.onRetry,
+    },
+  );
+}
 
 /** The deprecated way: one form, through the server. */
 export async function uploadThroughServer({ client, app, artifact, signal }: UploadOptions): Promise<Uploaded> {
@@ -74,7 +88,7 @@ async function uploadInParts(options: UploadOptions, partSize: number): Promise<
 
 /** Four at a time; a part that failed is sent again, finished ones are not. */
 async function sendParts(options: UploadOptions, uploadId: string, partSize: number): Promise<PartReceipt[]> {
-  const { artifact, signal } = options;
+  const { artifact } = options;
   const count = Math.ceil(artifact.sizeBytes / partSize);
   const sent = new Array<number>(count).fill(0);
   const receipts: PartReceipt[] = [];
@@ -85,12 +99,7 @@ async function sendParts(options: UploadOptions, uploadId: string, partSize: num
         sent[part - 1] = bytes;
         options.onProgress(sent.reduce((sum, size) => sum + size, 0));
       };
-      const etag = await retry(() => sendPart({ ...options, onProgress }, { uploadId, part, partSize }), {
-        attempts: 5,
-        signal,
-        shouldRetry: mayPass,
-        onRetry: options.onRetry,
-      });
+      const etag = await sendPart({ ...options, onProgress }, { uploadId, part, partSize });
       receipts.push({ part_number: part, etag });
     }
   }
@@ -105,9 +114,12 @@ async function sendPart(
   const { client, app, artifact } = options;
   const from = (part - 1) * partSize;
   const to = Math.min(part * partSize, artifact.sizeBytes);
-  const wanted = { app_name: app, digest: artifact.digest, upload_id: uploadId, part_number: part };
-  const { url, headers } = await client.presignPart({ ...wanted, size_bytes: to - from });
-  const etag = await putBytes({ ...options, url, headers, from, to });
+  const place = { app_name: app, digest: artifact.digest, upload_id: uploadId, part_number: part };
+  const wanted = { ...place, size_bytes: to - from };
+  const etag = await sendAgain(options, async (send) => {
+    const { url, headers } = await client.presignPart(wanted);
+    return send({ url, headers, from, to });
+  });
   if (etag !== undefined) return etag;
   throw new AetherError("service_unavailable", "The storage did not name the part it stored (no ETag).");
 }

@@ -1,26 +1,56 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DeploymentStatusView } from "../core/wire.ts";
-import { AetherError } from "../lib/errors.ts";
+import { AetherError, messageOf } from "../lib/errors.ts";
 import { type Client, isTransient } from "./client.ts";
 
+export interface WaitOptions {
+  client: Pick<Client, "deployment">;
+  id: string;
+  app: string;
+  signal: AbortSignal;
+  warn: (message: string) => void;
+  /** How long the server may be away; a test passes less. */
+  patienceMs?: number;
+}
+
 /** Waits for the verdict on a deployment: returns it when it runs, throws `deployment_failed` with the cause and the log. */
-export async function waitForDeployment(
-  client: Client,
-  id: string,
-  signal: AbortSignal,
-): Promise<DeploymentStatusView> {
+export async function waitForDeployment(options: WaitOptions): Promise<DeploymentStatusView> {
+  const { signal } = options;
+  const ask = askPatiently(options);
   for (let delayMs = 20; ; delayMs = Math.min(500, delayMs * 1.3)) {
-    const deployment = await client.deployment(id).catch((error: unknown) => {
-      // The server may restart while it deploys; the deployment is in its database and goes on.
-      if (isTransient(error) && delayMs < 500) return undefined;
-      throw error;
-    });
+    const deployment = await ask();
     if (deployment?.status === "running") return deployment;
     if (deployment !== undefined && deployment.status !== "pending") throw failed(deployment);
     await sleep(delayMs, undefined, { signal }).catch(() => {
       throw signal.reason;
     });
   }
+}
+
+/** Answers undefined while the server is away: it may restart while it deploys, and goes on from its database. */
+function askPatiently({ client, id, app, warn, patienceMs = 60_000 }: WaitOptions) {
+  let awaySince: number | undefined;
+  return async (): Promise<DeploymentStatusView | undefined> => {
+    const asked = performance.now();
+    try {
+      const deployment = await client.deployment(id);
+      awaySince = undefined;
+      return deployment;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      if (awaySince === undefined) warn(`${messageOf(error)} The release is recorded there; waiting for the server.`);
+      awaySince ??= asked;
+      if (performance.now() - awaySince >= patienceMs) throw stillAway(error, app);
+      return undefined;
+    }
+  };
+}
+
+function stillAway(error: unknown, app: string): AetherError {
+  return new AetherError("unreachable", `${messageOf(error)} The release is recorded there and goes on.`, {
+    cause: error,
+    hint: `See what became of it with aether status ${app}.`,
+  });
 }
 
 function failed(deployment: DeploymentStatusView): AetherError {

@@ -79,3 +79,15 @@ test("an aether server's own error passes with its code", async () => {
   const client = createClient({ server: "http://example.com", signal, fetch });
   expect(await failureOf(client.apps())).toMatchObject({ code: "not_found", exitCode: 20 });
 });
+
+test("with patience, a server that is away is asked more than four times", async () => {
+  let requests = 0;
+  async function ask() {
+    requests += 1;
+    const starting = { code: "service_unavailable", message: "The server is starting.", request_id: "unknown" };
+    return requests < 6 ? Response.json(starting, { status: 503 }) : Response.json([]);
+  }
+  const fetch = Object.assign(ask, { preconnect() {} });
+  const client = createClient({ server: "http://example.com", signal, fetch, patienceMs: 30_000 });
+  expect(await client.apps()).toEqual([]);
+}, 20_000);

@@ -5,6 +5,9 @@ import { packProject, planOf } from "../deploy/pack-project.ts";
 import { release } from "../deploy/release.ts";
 import { createReport } from "../deploy/report.ts";
 
+/** How long an upload rides out a server that restarts. */
+const restartMs = 30_000;
+
 export default defineCommand({
   meta: { name: "deploy", description: "Pack an application and release it" },
   args: {
@@ -38,7 +41,9 @@ export default defineCommand({
     const report = createReport();
     await report.describeFailures(async () => {
       const packed = await packProject(plan, { ...context, client, report });
-      if (plan.deploys) await release(packed, plan, { ...context, client, report });
+      if (!plan.deploys) return;
+      const patient = createClient({ ...config, signal, patienceMs: restartMs });
+      await release(packed, plan, { ...context, client, patient, report });
     });
     if (output.isJson) output.json(report.fields);
   },

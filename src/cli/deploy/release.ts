@@ -1,12 +1,18 @@
 import { formatBytes } from "../../lib/bytes.ts";
 import { formatMs } from "../../lib/durations.ts";
 import { messageOf } from "../../lib/errors.ts";
+import type { Client } from "../client.ts";
 import { upload, uploadThroughServer } from "../upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
 
+export interface ReleaseContext extends DeployContext {
+  /** Rides out a server that restarts: by now there is work to lose. */
+  patient: Client;
+}
+
 /** Upload, deploy, wait for the verdict: everything that involves the server. */
-export async function release(packed: PackedProject, plan: DeployPlan, context: DeployContext): Promise<void> {
+export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
   await context.report.timed("upload", () => send(packed, plan, context));
   await context.report.timed("start", () => deploy(packed, plan, context));
 }
@@ -14,11 +20,11 @@ export async function release(packed: PackedProject, plan: DeployPlan, context: 
 async function send(
   packed: PackedProject,
   plan: DeployPlan,
-  { client, output, report, signal }: DeployContext,
+  { patient, output, report, signal }: ReleaseContext,
 ): Promise<void> {
   const way = plan.legacyUpload ? uploadThroughServer : upload;
   const { uploadedBytes, reusedBytes } = await way({
-    client,
+    client: patient,
     app: packed.app,
     artifact: packed,
     signal,
@@ -33,15 +39,15 @@ async function send(
 async function deploy(
   packed: PackedProject,
   plan: DeployPlan,
-  { client, output, report, signal }: DeployContext,
+  { client, patient, output, report, signal }: ReleaseContext,
 ): Promise<void> {
   const { app, digest, config, replicas } = packed;
   const body = { app_name: app, digest, config, ...(replicas === undefined ? {} : { replicas }) };
-  const { id, status, version } = await client.createDeployment(body, crypto.randomUUID());
+  const { id, status, version } = await patient.createDeployment(body, crypto.randomUUID());
   report.set({ deployment_id: id, status, version });
   if (plan.detach) return output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
   const since = performance.now();
-  const { url, ...running } = await waitForDeployment(client, id, signal);
+  const { url, ...running } = await waitForDeployment({ client, id, app, signal, warn: output.warn });
   report.set({ status: running.status, url });
   output.done(
     `v${version} of ${app} answers${url === null ? "" : ` at ${url}`} after ${formatMs(performance.now() - since)}`,

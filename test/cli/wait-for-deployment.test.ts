@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { waitForDeployment } from "../../src/cli/wait-for-deployment.ts";
+import type { DeploymentStatusView } from "../../src/core/wire.ts";
+import { AetherError } from "../../src/lib/errors.ts";
+import { failureOf } from "../harness/failure-of.ts";
+
+const signal = new AbortController().signal;
+const away = () => new AetherError("unreachable", "The server http://x cannot be reached.");
+const starting = () => new AetherError("service_unavailable", "The server is starting.");
+
+/** A server that answers these, one a call; the last one again and again. */
+function answering(...answers: (Partial<DeploymentStatusView> | (() => AetherError))[]) {
+  let next = 0;
+  async function deployment(): Promise<DeploymentStatusView> {
+    const answer = answers[Math.min(next, answers.length - 1)];
+    next += 1;
+    if (typeof answer === "function") throw answer();
+    return answer as DeploymentStatusView;
+  }
+  return { deployment };
+}
+
+test("a server that restarts while it deploys is waited for, and told of once", async () => {
+  const warnings: string[] = [];
+  const absence = Array.from({ length: 14 }, () => away);
+  const client = answering({ status: "pending" }, ...absence, starting, { status: "pending" }, { status: "running" });
+  const warn = (message: string) => void warnings.push(message);
+  const deployment = await waitForDeployment({ client, id: "d", app: "shop", signal, warn });
+  expect(deployment.status).toBe("running");
+  expect(warnings).toEqual([expect.stringContaining("waiting for the server")]);
+});
+
+test("when the server stays away, the release is said to go on", async () => {
+  const options = { client: answering(away), id: "d", app: "shop", signal, warn: () => {}, patienceMs: 30 };
+  const error = await failureOf(waitForDeployment(options));
+  expect(error).toMatchObject({ code: "unreachable", exitCode: 40, message: expect.stringContaining("is recorded") });
+  expect(error.hint).toContain("aether status shop");
+});
