@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { writeFileDurably } from "../lib/durable-write.ts";
-import { AetherError, asDiskError, systemCode } from "../lib/errors.ts";
+import { AetherError, asDiskError, asFolderError, systemCode } from "../lib/errors.ts";
 import { type ProcessLock, tryProcessLock } from "../lib/process-lock.ts";
 
 /** The server's own folder, held by this process and no other until `release`. */
@@ -44,7 +44,7 @@ async function lockFolder(folder: string, holderFile: string): Promise<ProcessLo
     const lock = tryProcessLock(join(folder, "lock.sqlite"));
     if (lock !== undefined) return lock;
   } catch (error) {
-    throw asFolderError(error, folder);
+    throw asLockError(error, folder);
   }
   throw await inUse(folder, holderFile);
 }
@@ -75,8 +75,8 @@ function thisProcess({ command, now }: { command: string; now: () => Date }): Ho
 }
 
 /** SQLite names disk trouble in codes of its own. */
-function asFolderError(error: unknown, folder: string): unknown {
-  if (!systemCode(error)?.startsWith("SQLITE_")) return asDiskError(error, "use the data folder", folder);
+function asLockError(error: unknown, folder: string): unknown {
+  if (!systemCode(error)?.startsWith("SQLITE_")) return asFolderError(error, "use the data folder", folder);
   return new AetherError("disk_failed", `Cannot lock the data folder ${folder}: ${systemCode(error)}.`, {
     cause: error,
     hint: "Check that the folder can be written and has space left; a network folder must support locks.",

@@ -107,6 +107,25 @@ export function asDiskError(error: unknown, doing: string, path: string): unknow
   });
 }
 
+const folderCodes: Record<string, string> = {
+  EEXIST: "a file is in its place",
+  ENOTDIR: "a part of the path is a file",
+  ENOENT: "no folder can be made there",
+  ENAMETOOLONG: "the path is too long",
+  ELOOP: "its links lead in a circle",
+};
+
+/** Like `asDiskError`, for making a folder that a person named; elsewhere these codes would hide bugs. */
+export function asFolderError(error: unknown, doing: string, folder: string): unknown {
+  const code = systemCode(error);
+  const why = code === undefined ? undefined : folderCodes[code];
+  if (why === undefined) return asDiskError(error, doing, folder);
+  return new AetherError("disk_failed", `Cannot ${doing} ${folder}: ${why} (${code}).`, {
+    cause: error,
+    hint: "Name another folder.",
+  });
+}
+
 /** The message of an unknown thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

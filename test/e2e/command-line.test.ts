@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { createUser, runJson } from "../harness/binary.ts";
+import { writeFiles } from "../harness/files.ts";
+import { answering, packageJson } from "../harness/project.ts";
 
 test("aether --help teaches every command", async () => {
   await using user = await createUser();
@@ -78,3 +81,21 @@ test("a .env file where one stands does not configure aether", async () => {
   const { stderr } = await user.run(["list", "--json"]);
   expect(stderr).not.toContain("http://127.0.0.1:2 ");
 });
+
+test.each([["/proc/nope"], ["file"], ["file/inside"]])(
+  "a folder cannot be made at %s, and that is no bug",
+  async (path) => {
+    await using user = await createUser();
+    await Bun.write(join(user.path, "file"), "");
+    const app = { "package.json": packageJson("x"), "server.js": answering("x") };
+    const project = await writeFiles(join(user.path, "x"), app);
+    const serve = ["serve", "--port", "0", "--gateway-port", "0", "--data-dir", path];
+    for (const args of [["deploy", project, "--pack-only", "--out", path], serve]) {
+      const { code, stderr } = await user.run(args);
+      expect(code === 30 ? "" : stderr).toBe("");
+      expect(stderr).toContain("Cannot ");
+      expect(stderr).toContain(path);
+      expect(stderr).not.toContain("    at ");
+    }
+  },
+);

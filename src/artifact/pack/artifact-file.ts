@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { artifactFileName } from "../../core/artifact-layout.ts";
 import type { Digest } from "../../core/digest.ts";
 import { syncFolder } from "../../lib/durable-write.ts";
-import { asDiskError } from "../../lib/errors.ts";
+import { asDiskError, asFolderError } from "../../lib/errors.ts";
 import { removeAbandonedFiles, temporaryPath } from "./temporary-files.ts";
 
 /** An artifact while it is written. */
@@ -22,8 +22,8 @@ export interface ArtifactFile {
 export async function createArtifactFile(folder: string, now: Date): Promise<ArtifactFile> {
   const temporary = temporaryPath(folder);
   const guard = <T>(work: () => T): Promise<Awaited<T>> => guarded(folder, work);
+  makeFolder(folder);
   const handle = await guard(() => {
-    mkdirSync(folder, { recursive: true });
     removeAbandonedFiles(folder, now);
     return open(temporary, "wx", 0o644);
   });
@@ -86,6 +86,14 @@ export async function createArtifactFile(folder: string, now: Date): Promise<Art
       return sizeBytes;
     },
   };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw asFolderError(error, "write the artifact to", folder);
+  }
 }
 
 /** The disk starts early, so that little is left to wait for at the end. */
