@@ -32,6 +32,7 @@ export async function openData(
     publicUrl: addresses.public,
     internalUrl: addresses.internal,
     now,
+    onError: (error) => log.error("the storage failed", { error }),
   });
   return { database, storage };
 }
