@@ -1,5 +1,5 @@
 import type { AppConfig } from "../../core/app-config.ts";
-import { listFiles } from "../install/install-inputs.ts";
+import { walkTree } from "../pack/walk.ts";
 import { inRange } from "../project/node-range.ts";
 import type { Project } from "../project/project.ts";
 import { developersTool } from "../project/start-command.ts";
@@ -70,15 +70,19 @@ async function nativeModules(folder: string, platform: Platform): Promise<Findin
   }));
 }
 
-/** The packer leaves these out by name, so what is inside them is never sent. */
-const neverSent = /(^|\/)(\.env[^/]*|\.npmrc|[^/]*\.pem)$/;
-
 async function secrets({ folder }: Project): Promise<Finding[]> {
-  const paths = (await listFiles(folder, ".")).filter((path) => !neverSent.test(path));
-  const found = await findSecrets(folder, paths.sort());
+  const found = await findSecrets(folder, ownFiles(folder));
   return found.map(({ path, kind }) => ({
     level: "warning",
     message: `${path} seems to hold ${kind}.`,
     hint: "Keep secrets in the app's variables, and leave the file out with .aetherignore.",
   }));
+}
+
+/** What will be packed of the application itself; what packages publish is no secret. */
+function ownFiles(folder: string): string[] {
+  const files = [...walkTree({ appFolder: folder })].flatMap(({ entries }) => entries);
+  return files
+    .filter(({ kind, path }) => kind === "file" && !/(^|\/)node_modules\//.test(path))
+    .map(({ path }) => path);
 }

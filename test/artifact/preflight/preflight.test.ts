@@ -130,6 +130,19 @@ describe("secrets in the application", () => {
     expect(JSON.stringify(found)).not.toContain(content);
   });
 
+  test("only what will be packed is looked at", async () => {
+    const secret = marker("PRIVATE KEY");
+    const found = await find({
+      ".aetherignore": "/private/\n!certs/own.pem\n",
+      "private/server.key": secret,
+      "certs/own.pem": secret,
+      "certs/other.pem": secret,
+      "coverage/x.txt": secret,
+      "packages/a/node_modules/x/test.key": secret,
+    });
+    expect(found.map(({ message }) => message.split(" ")[0])).toEqual(["certs/own.pem", "coverage/x.txt"]);
+  });
+
   test("what is never sent, and what is no secret, is not named", async () => {
     const found = await find({
       ".env": token("npm_", 36),
