@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { parseAppName } from "../core/app-name.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { CommandContext } from "./command.ts";
+import { parseGiven } from "./usage.ts";
 
 /** The app a command is about: --app, AETHER_APP, the config file, else the name of the project one stands in. */
 export async function resolveAppName({ config, cwd }: CommandContext, given?: string): Promise<string> {
-  const said = given ?? config.app;
-  if (said !== undefined) return parseAppName(said);
+  if (given !== undefined) return parseGiven("The first argument", () => parseAppName(given));
+  if (config.app !== undefined) return parseAppName(config.app);
   const name = (await nameIn(join(cwd, "aether.json"))) ?? (await nameIn(join(cwd, "package.json")));
   if (name !== undefined) return parseAppName(name.replace(/^@[^/]+\//, ""));
   throw new AetherError("usage", "Which app? There is no package.json here that names it.", {

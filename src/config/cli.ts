@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "smol-toml";
+import { appNameProblem } from "../core/app-name.ts";
 import { AetherError, asDiskError, messageOf, systemCode } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { type Paths, readPaths } from "./paths.ts";
@@ -34,10 +35,19 @@ export async function readCliConfig(input: {
   return {
     server: base,
     token: text(flags.token) ?? text(env.AETHER_TOKEN) ?? session.tokens[base],
-    app: text(flags.app) ?? text(env.AETHER_APP) ?? text(file.app),
+    app: givenApp(flags.app) ?? text(env.AETHER_APP) ?? text(file.app),
     paths,
     session,
   };
+}
+
+function givenApp(flag: unknown): string | undefined {
+  const app = text(flag);
+  const problem = app === undefined ? undefined : appNameProblem(app);
+  if (problem === undefined) return app;
+  throw new AetherError("usage", `"--app" cannot be "${app}": ${problem}.`, {
+    hint: "Choose a name such as shop or billing-api.",
+  });
 }
 
 /** A server's base URL without a trailing slash; `source` is where it was said, for the error. */

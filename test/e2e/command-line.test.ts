@@ -24,11 +24,15 @@ test.each([
   [["list", "--sever", "x"], 2, 'Unknown flag "--sever".', 'Did you mean "--server"?'],
   [["list", "--server", "not a url"], 10, "--server is not a server address", "Use a URL"],
   [["list", "--server", "http://127.0.0.1:1"], 40, "cannot be reached", "aether serve"],
-  [["logs", "shop", "--since", "yesterday"], 20, "neither a duration nor a time", "Use 30s"],
+  [["logs", "shop", "--since", "yesterday"], 2, "neither a duration nor a time", "Use 30s"],
   [["logs", "shop", "--tail", "many"], 2, '"--tail" needs a number', undefined],
   [["status"], 2, "Which app?", "Name it"],
   [["completions", "tcsh"], 2, 'There are no completions for "tcsh".', "bash"],
-  [["serve", "--port", "http"], 10, "AETHER_PORT:", undefined],
+  [["serve", "--port", "http"], 2, '"--port" needs a port, not "http".', "65535"],
+  [["serve", "--gateway-port", "65536"], 2, '"--gateway-port" needs a port', "65535"],
+  [["status", "--app", "Foo_Bar"], 2, '"--app" cannot be "Foo_Bar"', "such as shop"],
+  [["status", "Foo_Bar"], 2, "Foo_Bar", "such as shop"],
+  [["deploy", "--app", "a_b"], 2, '"--app" cannot be "a_b"', "such as shop"],
 ])("aether %p ends with %d and one sentence that says what to do", async (args, exit, message, hint) => {
   await using user = await createUser();
   const { code, stdout, stderr } = await user.run(args);

@@ -7,6 +7,7 @@ import { createClient, isOfType, notAether } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { ndjson } from "../ndjson.ts";
 import { networkReason } from "../network-reason.ts";
+import { parseGiven } from "../usage.ts";
 
 export default defineCommand({
   meta: { name: "logs", description: "Show an application's output" },
@@ -61,7 +62,10 @@ interface LogArgs {
 function logQuery(args: LogArgs): URLSearchParams {
   const query = new URLSearchParams({ format: "ndjson" });
   if (args.follow) query.set("follow", "1");
-  if (args.since !== undefined) query.set("since", parseSince(args.since, new Date()).toISOString());
+  const { since } = args;
+  if (since !== undefined) {
+    query.set("since", parseGiven('"--since"', () => parseSince(since, new Date())).toISOString());
+  }
   if (args.tail !== undefined && !/^\d{1,6}$/.test(args.tail)) {
     throw new AetherError("usage", `"--tail" needs a number of lines, not "${args.tail}".`);
   }

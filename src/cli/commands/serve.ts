@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseServerConfig } from "../../config/server.ts";
+import { AetherError } from "../../lib/errors.ts";
 import { commonArgs } from "../args.ts";
 import { defineCommand } from "../command.ts";
 
@@ -32,8 +33,8 @@ export default defineCommand({
   async run({ args, env, output, signal, cwd }) {
     const flags = {
       AETHER_HOST: args.host,
-      AETHER_PORT: args.port,
-      AETHER_GATEWAY_PORT: args["gateway-port"],
+      AETHER_PORT: portOf("--port", args.port),
+      AETHER_GATEWAY_PORT: portOf("--gateway-port", args["gateway-port"]),
       AETHER_DATA_DIR: args["data-dir"] === undefined ? undefined : resolve(cwd, args["data-dir"]),
     };
     const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
@@ -45,3 +46,11 @@ export default defineCommand({
     await server.until(signal);
   },
 });
+
+/** A port as it was given; a wrong one is the command line's mistake, not the environment's. */
+function portOf(flag: string, value: string | undefined): string | undefined {
+  if (value === undefined || (/^\d{1,5}$/.test(value) && Number(value) <= 65_535)) return value;
+  throw new AetherError("usage", `"${flag}" needs a port, not "${value}".`, {
+    hint: "A port is a number from 1 to 65535; 0 takes a free one.",
+  });
+}
