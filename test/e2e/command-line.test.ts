@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createUser, runJson } from "../harness/binary.ts";
+import { createUser, runJson, startServe } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { answering, packageJson } from "../harness/project.ts";
 
@@ -103,3 +104,22 @@ test.each([["/proc/nope"], ["file"], ["file/inside"]])(
     }
   },
 );
+
+test("stdout carries the answer of a deploy: the address, or where the artifact lies", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const app = { "package.json": packageJson("x"), "server.js": answering("x") };
+  const project = await writeFiles(join(user.path, "x"), app);
+  const to = ["--server", server.api];
+  const url = `http://x.localhost:${new URL(server.gateway).port}`;
+  expect(await user.run(["deploy", project, "-q", ...to])).toMatchObject({ code: 0, stdout: `${url}\n`, stderr: "" });
+  expect(await user.run(["deploy", project, ...to])).toMatchObject({ code: 0, stdout: `${url}\n` });
+  for (const flags of [["--pack-only"], ["--no-upload"], ["--dry-run", "--out", "kept"]]) {
+    const { stdout } = await user.run(["deploy", project, "-q", ...flags]);
+    expect(stdout).toEndWith(".tar.gz\n");
+    expect(existsSync(stdout.trim())).toBe(true);
+  }
+  const dry = await user.run(["deploy", project, "--dry-run"]);
+  expect(dry.stdout).toBe("");
+  expect(dry.stderr).toContain("dry run: nothing was uploaded");
+});

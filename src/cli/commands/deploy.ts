@@ -1,9 +1,9 @@
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
-import { packProject, planOf } from "../deploy/pack-project.ts";
+import { type DeployPlan, packProject, planOf } from "../deploy/pack-project.ts";
 import { release } from "../deploy/release.ts";
-import { createReport } from "../deploy/report.ts";
+import { createReport, type DeployFields } from "../deploy/report.ts";
 
 /** How long an upload rides out a server that restarts. */
 const restartMs = 30_000;
@@ -32,7 +32,7 @@ export default defineCommand({
     ["aether deploy services/shop --app shop", "another folder, and a name"],
     ["aether deploy --dry-run", "see what would be packed"],
     ["aether deploy --pack-only --out dist --json", "an artifact for later, described as JSON"],
-    ["aether deploy --json | jq -r .url", "for scripts: the address, once it answers"],
+    ["url=$(aether deploy -q)", "for scripts: the address, once it answers (--json tells everything)"],
   ],
   async run(context) {
     const { args, config, output, signal } = context;
@@ -45,6 +45,15 @@ export default defineCommand({
       const patient = createClient({ ...config, signal, patienceMs: restartMs });
       await release(packed, plan, { ...context, client, patient, report });
     });
-    if (output.isJson) output.json(report.fields);
+    if (output.isJson) return output.json(report.fields);
+    if (plan.note !== null) output.done(plan.note);
+    const answer = answerOf(plan, report.fields);
+    if (answer !== null) output.text(`${answer}\n`);
   },
 });
+
+/** The one line that scripts want: the address of what runs, or where the artifact was left. */
+function answerOf(plan: DeployPlan, { url, artifact }: DeployFields): string | null {
+  if (plan.deploys) return url ?? null;
+  return plan.keepsArtifact ? artifact : null;
+}

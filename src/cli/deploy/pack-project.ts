@@ -23,6 +23,8 @@ export interface DeployPlan {
   outFolder: string;
   /** The artifact lies in our cache, not where somebody asked for it. */
   inCache: boolean;
+  /** Somebody wants the artifact itself; after a mere dry run nobody does. */
+  keepsArtifact: boolean;
   deploys: boolean;
   detach: boolean;
   build: boolean;
@@ -56,6 +58,7 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
     folder: resolve(cwd, String(args.dir ?? ".")),
     outFolder: kept === undefined ? join(config.paths.cacheFolder, "artifacts") : resolve(cwd, kept),
     inCache: kept === undefined,
+    keepsArtifact: kept !== undefined || !dryRun,
     deploys,
     detach: args.detach === true,
     build: args.build === true,
