@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createUser, runJson, startServe } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { answering, packageJson } from "../harness/project.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 test("aether --help teaches every command", async () => {
   await using user = await createUser();
@@ -122,4 +123,36 @@ test("stdout carries the answer of a deploy: the address, or where the artifact 
   const dry = await user.run(["deploy", project, "--dry-run"]);
   expect(dry.stdout).toBe("");
   expect(dry.stderr).toContain("dry run: nothing was uploaded");
+});
+
+test("--detach tells where the release will answer", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const app = { "package.json": packageJson("x"), "server.js": answering("x") };
+  const args = ["deploy", await writeFiles(join(user.path, "x"), app), "--detach", "--server", server.api];
+  const { json } = await runJson(user, args);
+  expect(json.url).toBe(`http://x.localhost:${new URL(server.gateway).port}`);
+});
+
+test("Ctrl-C while a release is waited for says that it goes on", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const app = { "package.json": packageJson("slow"), "server.js": "setInterval(() => {}, 1000);" }; // never answers
+  const args = ["deploy", await writeFiles(join(user.path, "slow"), app), "--server", server.api];
+  const deploying = user.spawn(args);
+  let story = "";
+  for await (const chunk of deploying.stderr) {
+    story += new TextDecoder().decode(chunk);
+    if (story.includes("Uploaded") && !story.includes("Interrupted")) await interruptOncePending();
+  }
+  expect(await deploying.exited).toBe(130);
+  expect(story).toContain("v1 of slow is released without you; aether status slow shows it");
+
+  async function interruptOncePending(): Promise<void> {
+    await waitFor("the deployment to be recorded", async () => {
+      const { stdout } = await user.run(["status", "slow", "--server", server.api]);
+      return stdout.includes("on its way");
+    });
+    deploying.kill("SIGINT");
+  }
 });

@@ -1,7 +1,7 @@
 import { formatBytes } from "../../lib/bytes.ts";
 import { formatMs } from "../../lib/durations.ts";
 import { messageOf } from "../../lib/errors.ts";
-import type { Client } from "../client.ts";
+import { type Client, isTransient } from "../client.ts";
 import { upload, uploadThroughServer } from "../upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
@@ -45,11 +45,29 @@ async function deploy(
   const body = { app_name: app, digest, config, ...(replicas === undefined ? {} : { replicas }) };
   const { id, status, version } = await patient.createDeployment(body, crypto.randomUUID());
   report.set({ deployment_id: id, status, version });
-  if (plan.detach) return output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
+  if (plan.detach) {
+    report.set({ url: await addressOf(id, client) });
+    return output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
+  }
   const since = performance.now();
-  const { url, ...running } = await waitForDeployment({ client, id, app, signal, warn: output.warn });
+  const { url, ...running } = await waitForDeployment({ client, id, app, signal, warn: output.warn }).catch(
+    (error: unknown) => {
+      if (signal.aborted) output.warn(`v${version} of ${app} is released without you; aether status ${app} shows it`);
+      throw error;
+    },
+  );
   report.set({ status: running.status, url });
   output.done(
     `v${version} of ${app} answers${url === null ? "" : ` at ${url}`} after ${formatMs(performance.now() - since)}`,
   );
+}
+
+/** Where the release will answer; a server that went away meanwhile does not undo what it was told. */
+async function addressOf(id: string, client: Client): Promise<string | null> {
+  try {
+    return (await client.deployment(id)).url;
+  } catch (error) {
+    if (isTransient(error)) return null;
+    throw error;
+  }
 }
