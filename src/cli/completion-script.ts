@@ -30,24 +30,63 @@ function flagsOf(args: ArgsDef): Flag[] {
     });
 }
 
+/** What a command line may begin with besides a command. */
+const rootWords = ["help", "--help", "-h", "--version", "-v"];
+
+/** `-f` beside `--follow`; every command has the last two. */
+function shortFlagsOf(args: ArgsDef): string[] {
+  const aliases = Object.values(args).flatMap((arg) => ("alias" in arg ? [arg.alias ?? []].flat() : []));
+  return [...aliases.filter((alias) => alias.length === 1).map((alias) => `-${alias}`), "--help", "-h"];
+}
+
+/** How bash completes the value after each flag that takes one; files where nothing better is known. */
+function bashValues(args: ArgsDef): string[] {
+  return Object.entries(args).flatMap(([name, arg]) => {
+    if (arg.type === "enum") return [`--${name}) ${bashWords((arg.options ?? []).map(String))}; return ;;`];
+    if (arg.type !== "string") return [];
+    return [`--${name}) ${arg.valueHint === "folder" ? bashFolders : "COMPREPLY=()"}; return ;;`];
+  });
+}
+
+/** How bash completes the first argument. */
+function bashArgument(args: ArgsDef): string {
+  const [name] = Object.entries(args).find(([, arg]) => arg.type === "positional") ?? [];
+  if (name === "dir") return bashFolders;
+  return name === "shell" ? bashWords([...shells]) : "COMPREPLY=()";
+}
+
+const bashWords = (words: string[]): string => `COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current"))`;
+const bashFolders = "compopt -o filenames 2>/dev/null; IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$current\"))"; // names may hold spaces
+
 function bash(commands: CompletedCommand[]): string {
-  const cases = commands.map(
-    ({ name, args }) =>
-      `    ${name}) words="${flagsOf(args)
-        .map(({ flag }) => flag)
-        .join(" ")}" ;;`,
-  );
+  const names = commands.map(({ name }) => name);
+  const cases = commands.map(({ name, args }) => {
+    const flags = [...flagsOf(args).map(({ flag }) => flag), ...shortFlagsOf(args)];
+    return `    ${name})
+      case "$previous" in
+${bashValues(args)
+  .map((line) => `        ${line}`)
+  .join("\n")}
+      esac
+      case "$current" in
+        -*) ${bashWords(flags)} ;;
+        *) ${bashArgument(args)} ;;
+      esac ;;`;
+  });
   return `# bash completion for aether
 _aether() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words
+  local IFS=$' \\t\\n' current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    ${bashWords([...names, ...rootWords])}
+    return
+  fi
   case "\${COMP_WORDS[1]}" in
 ${cases.join("\n")}
-    *) words="${commands.map(({ name }) => name).join(" ")} --help --version" ;;
+    help) ${bashWords(names)} ;;
   esac
-  [ "$COMP_CWORD" -eq 1 ] && words="${commands.map(({ name }) => name).join(" ")} --help --version"
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
-complete -o default -F _aether aether
+complete -F _aether aether
 `;
 }
 

@@ -156,3 +156,36 @@ test("Ctrl-C while a release is waited for says that it goes on", async () => {
     deploying.kill("SIGINT");
   }
 });
+
+test.each([
+  [
+    ["deploy", ""],
+    ["inner", "my app"],
+  ],
+  [
+    ["deploy", "--format", ""],
+    ["text", "json"],
+  ],
+  [["deploy", "--out", "in"], ["inner"]],
+  [
+    ["logs", "-"],
+    ["--follow", "-f", "-q", "-h", "--json"],
+  ],
+  [
+    ["completions", ""],
+    ["bash", "zsh", "fish"],
+  ],
+  [["help", "dep"], ["deploy"]],
+  [["h"], ["help"]],
+])("bash completes aether %p", async (words, expected) => {
+  await using user = await createUser();
+  const folder = await writeFiles(join(user.path, "here"), { "inner/file": "", "my app/file": "", file: "" });
+  const { stdout: script } = await user.run(["completions", "bash"]);
+  const line = ["aether", ...words].map((word) => `'${word}'`).join(" ");
+  const asking = `COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _aether; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = Bun.spawnSync(["bash", "-c", `${script}\n${asking}`], { cwd: folder });
+  expect(stderr.toString()).toBe("");
+  const found = stdout.toString().trim().split("\n");
+  expect(found).toEqual(expect.arrayContaining(expected));
+  expect(found).not.toContain("file");
+});
