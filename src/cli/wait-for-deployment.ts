@@ -67,7 +67,7 @@ function failed(deployment: DeploymentStatusView): AetherError {
     "deployment_failed",
     `v${version} of ${app} does not run (${failure_reason}): ${failure_message}${log}`,
     {
-      hint: `What ran before still runs. See aether logs ${app}.`,
+      hint: `See aether logs ${app}. A release that ran before goes on running.`,
       details,
     },
   );

@@ -63,7 +63,7 @@ export interface Runtime {
   remove(app: string): Promise<void>;
   replicas(app: string): Promise<ReplicaStatus[]>;
   logs(app: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
-  /** Where people reach the application, or undefined when nothing routes to it. */
+  /** Where people reach the application once it is deployed, or undefined when this runtime routes to none. */
   url(app: string): string | undefined;
   /** Ends everything this process started, within its grace. */
   stop(): Promise<void>;

@@ -165,7 +165,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
       return apps.get(app)?.replicas() ?? [];
     },
     logs: (app, query, signal) => readLogs(layout.app(app).logs, query, signal),
-    url: (app) => (routes.apps().includes(app) ? options.gatewayUrl(app) : undefined),
+    url: (app) => options.gatewayUrl(app),
     async stop() {
       await Promise.all([...apps.values()].map((app) => app.stop()));
     },

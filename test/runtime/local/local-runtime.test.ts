@@ -18,7 +18,6 @@ test("a release answers through the gateway", async () => {
   expect(await local.deploy(answering("hello"))).toEqual({ type: "running", app: "shop", deploymentId: "d1" });
   expect(await textOf(local)).toBe("hello");
   expect(local.runtime.url("shop")).toBe(`http://shop.localhost:${local.gateway.port}`);
-  expect(local.runtime.url("ghost")).toBeUndefined();
 });
 
 test("applications get nothing of the server's environment", async () => {
