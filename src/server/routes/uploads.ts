@@ -1,6 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { type Completion, completeUpload } from "../../control/completion.ts";
-import { abandonUpload, joinParts, presignPart, presignUpload, startMultipart } from "../../control/uploads.ts";
+import { joinParts, presignPart, startMultipart } from "../../control/multipart.ts";
+import { abandonUpload, presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import type { CompleteView } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
