@@ -225,12 +225,14 @@ test("a restart in the middle of a deploy brings back what ran, and goes on with
   await first.kill();
   await using second = await startServe(user, { dataFolder, env: { AETHER_START_TIMEOUT_SECS: "2" } });
   expect(await (await second.ask("shop")).text()).toBe("v1");
-  const latest = await waitFor("the verdict on the second", async () => {
-    const { json } = await runJson(user, ["status", "shop", "--server", second.api]);
-    expect(json.running).toMatchObject({ version: 1 });
-    return json.latest.status === "failed" && json;
+  const status = async () => (await runJson(user, ["status", "shop", "--server", second.api])).json;
+  await waitFor("the verdict on the second", async () => {
+    const { running, latest } = await status();
+    expect(running).toMatchObject({ version: 1 });
+    return latest.status === "failed";
   });
-  expect(latest.running.replicas).toMatchObject([{ version: 1, state: "running" }]);
+  // Read anew: what showed the verdict had read the replicas a moment before it.
+  expect((await status()).running.replicas).toMatchObject([{ version: 1, state: "running" }]);
   expect(await (await second.ask("shop")).text()).toBe("v1");
 });
 
