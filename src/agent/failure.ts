@@ -1,5 +1,5 @@
 import type { FailureReason } from "../core/deployment.ts";
-import { AetherError, messageOf, systemCode } from "../lib/errors.ts";
+import { AetherError, isDiskFull, messageOf } from "../lib/errors.ts";
 
 /** A verdict: this release will not run, and why. What is not a verdict is retried. */
 export class AgentFailure extends Error {
@@ -20,9 +20,7 @@ export function toFailure(error: unknown): { reason: FailureReason; message: str
 }
 
 function reasonOf(error: unknown): FailureReason {
-  const code = systemCode(error) ?? systemCode(error instanceof Error ? error.cause : undefined);
-  if (code === "ENOSPC" || code === "EDQUOT") return "disk_full";
+  if (isDiskFull(error) || (error instanceof Error && isDiskFull(error.cause))) return "disk_full";
   if (error instanceof AetherError && error.code === "digest_mismatch") return "digest_mismatch";
-  if (error instanceof AetherError && systemCode(error.cause) === "ENOSPC") return "disk_full";
   return "unpack_failed";
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAppName } from "../core/app-name.ts";
+import { parseAppName, toAppName } from "../core/app-name.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { CommandContext } from "./command.ts";
 import { parseGiven } from "./usage.ts";
@@ -9,8 +9,10 @@ import { parseGiven } from "./usage.ts";
 export async function resolveAppName({ config, cwd }: CommandContext, given?: string): Promise<string> {
   if (given !== undefined) return parseGiven("The first argument", () => parseAppName(given));
   if (config.app !== undefined) return parseAppName(config.app);
-  const name = (await nameIn(join(cwd, "aether.json"))) ?? (await nameIn(join(cwd, "package.json")));
-  if (name !== undefined) return parseAppName(name.replace(/^@[^/]+\//, ""));
+  const chosen = await nameIn(join(cwd, "aether.json"));
+  if (chosen !== undefined) return parseAppName(chosen);
+  const packageName = await nameIn(join(cwd, "package.json"));
+  if (packageName !== undefined) return parseAppName(toAppName(packageName)); // as deploy does
   throw new AetherError("usage", "Which app? There is no package.json here that names it.", {
     hint: "Name it, with --app or as the first argument.",
   });

@@ -25,3 +25,12 @@ export function parseAppName(value: unknown): string {
     },
   );
 }
+
+/** The application name that a package's name suggests: `@acme/My_App.web` gives `my-app-web`. It may still be none. */
+export function toAppName(packageName: string): string {
+  return packageName
+    .replace(/^@[^/]*\//, "")
+    .toLowerCase()
+    .replace(/[._-]+/g, "-")
+    .replace(/^-|-$/g, "");
+}

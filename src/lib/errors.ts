@@ -93,6 +93,12 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether what was thrown says that a disk or a quota is used up. */
+export function isDiskFull(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
 /** Wraps what the file system threw into a `disk_failed` that names the path; other errors pass through unchanged. */
 export function asDiskError(error: unknown, doing: string, path: string): unknown {
   const code = systemCode(error);
@@ -100,10 +106,9 @@ export function asDiskError(error: unknown, doing: string, path: string): unknow
   if (why === undefined) return error;
   return new AetherError("disk_failed", `Cannot ${doing} ${path}: ${why} (${code}).`, {
     cause: error,
-    hint:
-      code === "ENOSPC" || code === "EDQUOT"
-        ? "Free some space there and run the command again."
-        : "Check the path and its permissions.",
+    hint: isDiskFull(error)
+      ? "Free some space there and run the command again."
+      : "Check the path and its permissions.",
   });
 }
 

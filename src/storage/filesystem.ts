@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { AetherError, asDiskError, systemCode } from "../lib/errors.ts";
+import { AetherError, asDiskError, isDiskFull, systemCode } from "../lib/errors.ts";
 import { createStorageRoutes } from "./filesystem-routes.ts";
 import { createMultipartFiles, type MultipartFiles } from "./multipart-files.ts";
 import { createObjectFiles, type ObjectFiles } from "./object-files.ts";
 import { receiveFile } from "./receive-file.ts";
-import { isDiskFull, relieveDisk } from "./relieve-disk.ts";
+import { relieveDisk } from "./relieve-disk.ts";
 import { signPath } from "./signed-url.ts";
 import type { ArtifactStorage, Audience, SignedRequest, UploadedPart } from "./storage.ts";
 import { sweepFolder } from "./sweep-folder.ts";

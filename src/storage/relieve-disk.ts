@@ -1,12 +1,9 @@
-import { systemCode } from "../lib/errors.ts";
+import { isDiskFull } from "../lib/errors.ts";
 import type { StorageFiles } from "./filesystem.ts";
 import { sweepFolder } from "./sweep-folder.ts";
 
 /** How long an unfinished upload may have been idle before a full disk takes it. */
 const idleMs = 600_000;
-
-/** Whether the file system says that there is no more room. */
-export const isDiskFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "");
 
 /**
  * When `error` says that the disk is full: removes the temporary files and the multipart uploads to which nothing was

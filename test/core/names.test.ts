@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { appNameProblem, parseAppName } from "../../src/core/app-name.ts";
+import { appNameProblem, parseAppName, toAppName } from "../../src/core/app-name.ts";
 import { isDigest, parseDigest } from "../../src/core/digest.ts";
 
 const digest = "a".repeat(64);
@@ -42,4 +42,12 @@ test("only 64 lower-case hex characters are a digest", () => {
   }
   expect(() => parseDigest(`sha256:${digest}`)).toThrow(expect.objectContaining({ code: "invalid_digest" }));
   expect(() => parseDigest(undefined)).toThrow(expect.objectContaining({ code: "missing_digest" }));
+});
+
+test.each([
+  ["shop", "shop"],
+  ["@acme/My_App.web", "my-app-web"],
+  ["_private_", "private"],
+])("the package %s suggests the app %s, to deploy and to every other command", (packageName, name) => {
+  expect(toAppName(packageName)).toBe(name);
 });

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { arch, platform } from "node:os";
 import { join, relative } from "node:path";
 import { AetherError, asDiskError } from "../../lib/errors.ts";
-import { inRange } from "../project/node-range.ts";
+import { inRange } from "../../lib/node-version.ts";
 import { detectPackageManager, type PackageManager } from "../project/package-manager.ts";
 import type { Project } from "../project/project.ts";
 import { createInstallCache } from "./install-cache.ts";

@@ -1,6 +1,6 @@
 import type { AppConfig } from "../../core/app-config.ts";
+import { inRange } from "../../lib/node-version.ts";
 import { walkTree } from "../pack/walk.ts";
-import { inRange } from "../project/node-range.ts";
 import type { Project } from "../project/project.ts";
 import { developersTool } from "../project/start-command.ts";
 import { describePlatform, findMisfits, type Platform } from "./native-modules.ts";

@@ -1,5 +1,5 @@
 import type { AppConfig } from "../../core/app-config.ts";
-import { appNameProblem } from "../../core/app-name.ts";
+import { appNameProblem, toAppName } from "../../core/app-name.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { rangeOfPin } from "./node-range.ts";
 import type { Project } from "./project.ts";
@@ -41,14 +41,6 @@ export function detectName(project: Project): string {
   if (problem === undefined) return name;
   throw noName(`"${wanted}" cannot name an application (${problem})`);
 }
-
-/** `@acme/My_App.web` → `my-app-web`. */
-const toAppName = (name: string): string =>
-  name
-    .replace(/^@[^/]*\//, "")
-    .toLowerCase()
-    .replace(/[._-]+/g, "-")
-    .replace(/^-|-$/g, "");
 
 const noName = (why: string): AetherError =>
   new AetherError("usage", `The application needs a name: ${why}.`, {

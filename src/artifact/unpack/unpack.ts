@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { metadataFolder } from "../../core/artifact-layout.ts";
 import type { Digest } from "../../core/digest.ts";
 import { formatBytes } from "../../lib/bytes.ts";
-import { AetherError, asDiskError, systemCode } from "../../lib/errors.ts";
+import { AetherError, asDiskError, isDiskFull, systemCode } from "../../lib/errors.ts";
 import { readArtifact } from "./read-artifact.ts";
 import { createStaging, foldsCase, removeAbandoned, removeStaging, stagingPath } from "./staging.ts";
 import type { UnpackLimits } from "./unpack-limits.ts";
@@ -44,7 +44,7 @@ export async function unpackArtifact(request: UnpackRequest): Promise<Unpacked> 
     await removeAbandoned(dirname(target));
     return await unpackBeside(target, request);
   } catch (error) {
-    throw isFull(error) ? await outOfSpace(error, target, request) : asDiskError(error, "unpack into", target);
+    throw isDiskFull(error) ? await outOfSpace(error, target, request) : asDiskError(error, "unpack into", target);
   }
 }
 
@@ -93,8 +93,6 @@ async function renamed(from: string, to: string): Promise<boolean> {
     throw error;
   }
 }
-
-const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "");
 
 /** Reads the artifact once more, without writing, to say how much it needs. */
 async function outOfSpace(error: unknown, target: string, request: UnpackRequest): Promise<AetherError> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DeploymentFailure } from "../../core/deployment.ts";
 import { writeFileDurably } from "../../lib/durable-write.ts";
 import { asDiskError } from "../../lib/errors.ts";
+import { inRange } from "../../lib/node-version.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Release, Runtime, RuntimeEvent } from "../runtime.ts";
 import { emptyGeneration, type Generation, startGeneration } from "./generation.ts";
@@ -181,7 +182,7 @@ async function writeAgent(path: string, source: string): Promise<void> {
 }
 
 function nodeMismatch({ config }: Release, { platform }: MachineNode): DeploymentFailure | undefined {
-  if (config?.node === undefined || Bun.semver.satisfies(platform.node, config.node)) return undefined;
+  if (config?.node === undefined || inRange(platform.node, config.node)) return undefined;
   return {
     reason: "unschedulable",
     message: `The application asks for Node.js ${config.node}, and this machine has ${platform.node}: install a Node.js that fits and restart the server, or change "engines" in package.json.`,

@@ -53,17 +53,15 @@ async function recordsIn(folder: string): Promise<ReplicaRecord[]> {
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, "processes", name), "utf8"))));
 }
 
+/** Two tests of one application differ in its replicas only. */
+async function shopRelease(store: Awaited<ReturnType<typeof createArtifactStore>>, replicas: number) {
+  return { app: "shop", deploymentId: "d1", version: 1, replicas, env: {}, ...(await store.add(answering("hello"))) };
+}
+
 test("a killed server leaves no orphan, and the next one runs each replica once", async () => {
   await using folder = await temporaryFolder();
   await using store = await createArtifactStore();
-  const release = {
-    app: "shop",
-    deploymentId: "d1",
-    version: 1,
-    replicas: 2,
-    env: {},
-    ...(await store.add(answering("hello"))),
-  };
+  const release = await shopRelease(store, 2);
   const first = await startDriver(folder.path, store.storageOrigin);
   first.apply(release);
   await first.event("running");
@@ -88,14 +86,7 @@ test("a killed server leaves no orphan, and the next one runs each replica once"
 test("an application whose server and agent were both killed is ended by the next server", async () => {
   await using folder = await temporaryFolder();
   await using store = await createArtifactStore();
-  const release = {
-    app: "shop",
-    deploymentId: "d1",
-    version: 1,
-    replicas: 1,
-    env: {},
-    ...(await store.add(answering("hello"))),
-  };
+  const release = await shopRelease(store, 1);
   const driver = await startDriver(folder.path, store.storageOrigin);
   driver.apply(release);
   await driver.event("running");
