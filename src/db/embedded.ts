@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pglite";
@@ -38,6 +40,9 @@ export async function openEmbedded(folder: DataFolder, log: DatabaseLog): Promis
 
 async function openFolder(path: string, folder: DataFolder): Promise<PGlite> {
   try {
+    // Empty when a process was killed between making and writing it, and Postgres then refuses to start. Our own lock of
+    // the folder says that nobody else is in it.
+    await rm(join(path, "postmaster.pid"), { force: true });
     return await createPGlite({ dataDir: path });
   } catch (error) {
     if (error instanceof AetherError) throw error;

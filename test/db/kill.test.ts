@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDatabase } from "../../src/db/client.ts";
 import { openDataFolder } from "../../src/db/data-folder.ts";
@@ -67,6 +67,14 @@ test("kills during the very first start never keep the next one from starting", 
   expect(await database.db.select().from(auditEvents)).toEqual([]);
   expect((await readdir(folder.path)).toSorted()).toEqual(["lock.json", "lock.sqlite", "pglite"]);
 }, 60_000);
+
+test("a lock file that a killed Postgres left empty does not keep the next one from starting", async () => {
+  await using folder = await temporaryFolder();
+  await (await reopen(folder.path))[Symbol.asyncDispose]();
+  await writeFile(join(folder.path, "pglite", "postmaster.pid"), "");
+  await using database = await reopen(folder.path);
+  await database.check();
+}, 20_000);
 
 test("a kill while the folder is unpacked is forgotten by the next start", async () => {
   await using folder = await temporaryFolder();
