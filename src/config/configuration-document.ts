@@ -1,4 +1,4 @@
-import { serverVariables } from "./server.ts";
+import { serverVariables } from "./server-variables.ts";
 
 /** The reference of the server's variables, printed from the schemas that parse them. */
 export function configurationDocument(): string {

@@ -2,68 +2,18 @@ import { hostname, networkInterfaces } from "node:os";
 import { z } from "zod";
 import { AetherError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { parseServerUrl } from "./cli.ts";
+import { type ObjectStoreConfig, objectStoreConfig } from "./object-store.ts";
 import { readPaths } from "./paths.ts";
+import { commandLineVariables, serverVariables } from "./server-variables.ts";
 import { type ApiToken, parseApiTokens } from "./tokens.ts";
-
-const flag = z.enum(["0", "1"]).transform((value) => value === "1");
-const count = z.coerce.number().int().nonnegative();
-const port = z.coerce.number().int().min(0).max(65535);
-const address = z.string().transform((value, context) => {
-  try {
-    return parseServerUrl(value, "it");
-  } catch {
-    context.addIssue({ code: "custom", message: "must be a URL such as https://aether.example.com" });
-    return z.NEVER;
-  }
-});
-
-/** Every variable of the server, with what it means; `docs/configuration.md` is printed from it. */
-export const serverVariables = {
-  AETHER_HOST: z.string().default("127.0.0.1").describe("The address the API and the gateway listen on"),
-  AETHER_PORT: port.default(8080).describe("The API's port; 0 takes a free one"),
-  AETHER_GATEWAY_PORT: port
-    .default(8081)
-    .describe("The port applications are reached at, by host name; 0 takes a free one"),
-  AETHER_DATA_DIR: z.string().optional().describe("Database, artifacts, releases and logs; default: under XDG state"),
-  AETHER_PUBLIC_URL: address.optional().describe("The API as people and laptops reach it; default: its host and port"),
-  AETHER_INTERNAL_URL: address.optional().describe("The API as applications' agents reach it; default: the public one"),
-  AETHER_APP_DOMAIN: z.string().default("localhost").describe("Applications answer at `<app>.<this domain>`"),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, "must start with postgres://")
-    .optional()
-    .describe("A Postgres; default: an embedded one in the data folder"),
-  AETHER_API_TOKENS: z.string().optional().describe("Accepted tokens: token:role[:name], separated by commas"),
-  AETHER_AUTH_REQUIRED: flag
-    .optional()
-    .describe("1 demands a token; default: 1 when tokens are set or beyond loopback"),
-  AETHER_SECRETS_KEY: z.string().optional().describe("32 bytes in hex or base64; made in the data folder when absent"),
-  AETHER_PRESIGN_EXPIRE_SECONDS: count.min(1).max(604_800).default(900).describe("How long a signed URL is valid"),
-  AETHER_VERIFY_REMOTE_SIZE: flag.default(true).describe("Compare the stored object's size at completion"),
-  AETHER_VERIFY_REMOTE_HASH: flag.default(true).describe("Hash the stored object again at completion"),
-  AETHER_REMOTE_HASH_MAX_BYTES: count.default(512 * 1024 ** 2).describe("Larger objects are not hashed again"),
-  AETHER_MAX_ARTIFACT_SIZE_BYTES: count
-    .min(1)
-    .default(2 * 1024 ** 3)
-    .describe("Larger artifacts are refused"),
-  AETHER_PENDING_TTL_SECS: count.min(1).default(86_400).describe("An upload that is not completed by then is removed"),
-  AETHER_PENDING_GC_INTERVAL_SECS: count.min(1).default(300).describe("How often such uploads are looked for"),
-  AETHER_MULTIPART_THRESHOLD_BYTES: count.default(64 * 1024 ** 2).describe("Larger artifacts are sent in parts"),
-  AETHER_MULTIPART_PART_SIZE_BYTES: count
-    .min(5 * 1024 ** 2)
-    .default(16 * 1024 ** 2)
-    .describe("The size of such a part"),
-  AETHER_START_TIMEOUT_SECS: count.min(1).default(60).describe("A release that does not answer by then has failed"),
-  AETHER_SUPERVISOR_GRACE_SEC: count.default(10).describe("From SIGTERM to SIGKILL when an application is stopped"),
-  AETHER_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("What the server logs"),
-  AETHER_LOG_FORMAT: z.enum(["text", "json"]).optional().describe("Default: text on a terminal, json elsewhere"),
-} as const;
 
 const serverEnvironment = z.object(serverVariables);
 
-/** Read by the command line, not by the server. */
-const commandLineVariables = ["AETHER_API_BASE", "AETHER_TOKEN", "AETHER_APP"];
+/** So many writes in so many seconds. */
+export interface RateLimit {
+  requests: number;
+  seconds: number;
+}
 
 export interface ServerConfig {
   host: string;
@@ -76,16 +26,32 @@ export interface ServerConfig {
   databaseUrl: string | undefined;
   tokens: ApiToken[];
   authRequired: boolean;
+  rateLimit: RateLimit | undefined;
+  corsAllowedOrigins: string[];
   secretsKey: string | undefined;
+  secretsKeyFile: string | undefined;
+  secretsKeyPrevious: string | undefined;
+  /** Absent: artifacts lie in the data folder. */
+  objectStore: ObjectStoreConfig | undefined;
   presignExpireSeconds: number;
   verifyRemoteSize: boolean;
+  verifyRemoteDigest: boolean;
   verifyRemoteHash: boolean;
   remoteHashMaxBytes: number;
   maxArtifactSizeBytes: number;
+  maxArtifactsPerApp: number | undefined;
+  maxTotalBytesPerApp: number | undefined;
+  retainLatestPerApp: number;
+  retainMaxAgeSecs: number | undefined;
   pendingTtlSecs: number;
   pendingGcIntervalSecs: number;
+  deploymentFailedTtlSecs: number | undefined;
   multipartThresholdBytes: number;
   multipartPartSizeBytes: number;
+  maxConcurrentUploads: number;
+  directUpload: boolean;
+  requirePresign: boolean;
+  requireSignature: boolean;
   startTimeoutMs: number;
   graceMs: number;
   logLevel: "debug" | "info" | "warn" | "error";
@@ -132,21 +98,42 @@ function withDefaults(
     databaseUrl: values.DATABASE_URL,
     tokens,
     authRequired,
+    rateLimit: rateLimitOf(values.AETHER_RATE_LIMIT ?? (loopback ? "off" : "600/60")),
+    corsAllowedOrigins: values.AETHER_CORS_ALLOWED_ORIGINS ?? [],
     secretsKey: values.AETHER_SECRETS_KEY,
+    secretsKeyFile: values.AETHER_SECRETS_KEY_FILE,
+    secretsKeyPrevious: values.AETHER_SECRETS_KEY_PREVIOUS,
+    objectStore: objectStoreConfig(values, env),
     presignExpireSeconds: values.AETHER_PRESIGN_EXPIRE_SECONDS,
     verifyRemoteSize: values.AETHER_VERIFY_REMOTE_SIZE,
+    verifyRemoteDigest: values.AETHER_VERIFY_REMOTE_DIGEST,
     verifyRemoteHash: values.AETHER_VERIFY_REMOTE_HASH,
     remoteHashMaxBytes: values.AETHER_REMOTE_HASH_MAX_BYTES,
     maxArtifactSizeBytes: values.AETHER_MAX_ARTIFACT_SIZE_BYTES,
+    maxArtifactsPerApp: values.AETHER_MAX_ARTIFACTS_PER_APP,
+    maxTotalBytesPerApp: values.AETHER_MAX_TOTAL_BYTES_PER_APP,
+    retainLatestPerApp: values.AETHER_RETAIN_LATEST_PER_APP,
+    retainMaxAgeSecs: values.AETHER_RETAIN_MAX_AGE_SECS,
     pendingTtlSecs: values.AETHER_PENDING_TTL_SECS,
     pendingGcIntervalSecs: values.AETHER_PENDING_GC_INTERVAL_SECS,
+    deploymentFailedTtlSecs: values.AETHER_DEPLOYMENT_FAILED_TTL_SECS,
     multipartThresholdBytes: values.AETHER_MULTIPART_THRESHOLD_BYTES,
     multipartPartSizeBytes: values.AETHER_MULTIPART_PART_SIZE_BYTES,
+    maxConcurrentUploads: values.AETHER_MAX_CONCURRENT_UPLOADS,
+    directUpload: values.AETHER_DIRECT_UPLOAD,
+    requirePresign: values.AETHER_REQUIRE_PRESIGN,
+    requireSignature: values.AETHER_REQUIRE_SIGNATURE,
     startTimeoutMs: values.AETHER_START_TIMEOUT_SECS * 1000,
     graceMs: values.AETHER_SUPERVISOR_GRACE_SEC * 1000,
     logLevel: values.AETHER_LOG_LEVEL,
     logFormat: values.AETHER_LOG_FORMAT,
   };
+}
+
+function rateLimitOf(text: string): RateLimit | undefined {
+  if (text === "off") return undefined;
+  const [requests = 0, seconds = 0] = text.split("/").map(Number);
+  return { requests, seconds };
 }
 
 function unknownVariables(env: Record<string, unknown>): string[] {

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
+import { type Role, roles } from "../core/roles.ts";
 import { AetherError } from "../lib/errors.ts";
-
-export const roles = ["admin", "deployer", "reader"] as const;
-export type Role = (typeof roles)[number];
 
 /** A token as the server keeps it: its hash, never itself. */
 export interface ApiToken {

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 // Text imports: a compiled binary has no drizzle/ folder to read at run time.
 import foundations from "../../drizzle/0000_foundations.sql" with { type: "text" };
 import deploymentKeys from "../../drizzle/0001_deployment_keys.sql" with { type: "text" };
+import registry from "../../drizzle/0002_registry.sql" with { type: "text" };
 import type { Db } from "./client.ts";
 import { rowsOf } from "./rows.ts";
 
@@ -9,6 +10,7 @@ import { rowsOf } from "./rows.ts";
 export const migrations = [
   { id: "0000_foundations", text: foundations },
   { id: "0001_deployment_keys", text: deploymentKeys },
+  { id: "0002_registry", text: registry },
 ];
 
 /** Brings the database to this build's schema, and says which migrations that took. Safe to call from two servers at once. */

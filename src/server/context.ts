@@ -1,6 +1,6 @@
-import type { Role } from "../config/tokens.ts";
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
+import type { Role } from "../core/roles.ts";
 
 /** Who sent a request. */
 export interface Caller {

@@ -1,0 +1,26 @@
+import { sql } from "drizzle-orm";
+import { check, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { big, time } from "./columns.ts";
+
+/** Tenants. The overrides replace the server's quotas and retention where they are set. */
+export const apps = pgTable(
+  "apps",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    name: text("name").notNull().unique(),
+    maxArtifacts: integer("max_artifacts"),
+    maxTotalBytes: big("max_total_bytes"),
+    retainLatest: integer("retain_latest"),
+    retainMaxAgeSecs: big("retain_max_age_secs"),
+    createdAt: time("created_at").notNull().defaultNow(),
+    /** Set when its removal has begun: what is left of it is removed, whoever restarts meanwhile. */
+    deletingAt: time("deleting_at"),
+  },
+  (table) => [
+    check("apps_name", sql`${table.name} ~ '^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$'`),
+    check(
+      "apps_limits",
+      sql`coalesce(${table.maxArtifacts}, 0) >= 0 and coalesce(${table.maxTotalBytes}, 0) >= 0 and coalesce(${table.retainLatest}, 0) >= 0 and coalesce(${table.retainMaxAgeSecs}, 0) >= 0`,
+    ),
+  ],
+);
