@@ -6,6 +6,7 @@ import { messageOf } from "../lib/errors.ts";
 import { processRecord } from "../lib/processes.ts";
 import { type AppProcess, type Exit, startApp } from "./app-process.ts";
 import { captureOutput, createThrottle } from "./capture-output.ts";
+import { watchElsewhere } from "./elsewhere.ts";
 import { appEnvironment } from "./environment.ts";
 import { type Attempted, describeExit, explainExit, explainSilence } from "./explain.ts";
 import { listeningPorts } from "./listening-ports.ts";
@@ -16,6 +17,9 @@ const firstRetriesMs = [100, 200];
 const maxBackOffMs = 30_000;
 /** An application that answered for so long is well again: the next crash starts with the shortest pause. */
 const wellAfterMs = 30_000;
+
+/** Listening elsewhere for this share of the start time-out is a verdict: 15 of 60 s. */
+const settledShare = 0.25;
 
 export interface Supervision {
   spec: AgentSpec;
@@ -44,7 +48,7 @@ export async function supervise(job: Supervision): Promise<void> {
       captureOutput("stderr", app.stderr, { log, throttle }),
     ]);
     const outcome = await watchOnce(job, app);
-    const silence = outcome.exit ? undefined : explainSilenceNow(job, app, outcome.seen);
+    const silence = outcome.exit ? undefined : explainSilenceNow(job, app, outcome);
     await app.end(job.spec.graceMs);
     await Promise.race([output, sleep(500)]); // a pipe handed to a process that left the group may stay open
     if (stop.aborted) return;
@@ -92,11 +96,18 @@ function writeRecord(
   }
 }
 
-/** From the start to its end: `exit` when it ended, `seen` what the last probe saw, `answeredMs` for how long it answered. */
-async function watchOnce(
-  job: Supervision,
-  app: AppProcess,
-): Promise<{ exit?: Exit; seen?: Probe; answeredMs?: number }> {
+interface Outcome {
+  /** Set when it ended. */
+  exit?: Exit;
+  /** What the last probe saw, and after how long of waiting for an answer. */
+  seen?: Probe;
+  waitedMs?: number;
+  /** For how long it answered. */
+  answeredMs?: number;
+}
+
+/** From the start to its end, or until it is given up. */
+async function watchOnce(job: Supervision, app: AppProcess): Promise<Outcome> {
   const begin = performance.now();
   const over = new AbortController();
   const exited = app.exited.then((exit) => {
@@ -104,12 +115,16 @@ async function watchOnce(
     return exit;
   });
   const giveUp = new AbortController(); // AbortSignal.any needs a newer Node than 18.0
-  const limit = setTimeout(() => giveUp.abort(), job.spec.startTimeoutMs);
+  const { startTimeoutMs } = job.spec;
+  const limit = setTimeout(() => giveUp.abort(), startTimeoutMs);
+  const forMs = startTimeoutMs * settledShare;
+  const stopLooking = watchElsewhere({ pgid: app.pid, port: job.port, forMs }, () => giveUp.abort());
   for (const signal of [over.signal, job.stop]) signal.addEventListener("abort", () => giveUp.abort(), { once: true });
   const seen = await answering(job, app, giveUp.signal);
   clearTimeout(limit);
+  stopLooking();
   if (over.signal.aborted) return { exit: await exited };
-  if (seen.kind !== "answering" || job.stop.aborted) return { seen };
+  if (seen.kind !== "answering" || job.stop.aborted) return { seen, waitedMs: performance.now() - begin };
   const since = performance.now();
   job.emit({ event: "answering", host: seen.host, port: job.port, ms: Math.round(since - begin) });
   const stopped = new Promise<undefined>((done) =>
@@ -131,9 +146,9 @@ async function answering(job: Supervision, app: AppProcess, signal: AbortSignal)
   }
 }
 
-function explainSilenceNow(job: Supervision, app: AppProcess, seen: Probe | undefined) {
+function explainSilenceNow(job: Supervision, app: AppProcess, { seen, waitedMs = 0 }: Outcome) {
   if (job.stop.aborted || seen === undefined || seen.kind === "answering") return undefined;
-  return explainSilence(seen, app.pid, attemptedOf(job), job.spec.startTimeoutMs);
+  return explainSilence(seen, app.pid, attemptedOf(job), waitedMs);
 }
 
 function attemptedOf({ config, port, log }: Supervision): Attempted {

@@ -172,10 +172,11 @@ test.if(process.platform === "linux")("an application on another port is told wh
   const port = await freePort();
   await using agent = await startAgent(
     { "server.js": `require("http").createServer().listen(${port})` },
-    { startTimeoutMs: 4_000 },
+    { startTimeoutMs: 12_000 },
   );
   const { reason, message } = await agent.event("failed");
   expect(reason).toBe("not_listening");
+  expect(Number(/No answer within ([\d.]+) s/.exec(message)?.[1])).toBeLessThan(12);
   expect(message).toContain(
     `listens on ${port}, but PORT is ${agent.spec.port}: use process.env.PORT, or set "port": ${port} in aether.json.`,
   );
