@@ -3,11 +3,8 @@ import type { ArgsDef } from "citty";
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-export interface CompletedCommand {
-  name: string;
-  summary: string;
-  args: ArgsDef;
-}
+/** A command with its flags, or a noun with its verbs. */
+export type Completed = { name: string; summary: string } & ({ args: ArgsDef } | { verbs: Completed[] });
 
 interface Flag {
   flag: string;
@@ -15,7 +12,7 @@ interface Flag {
 }
 
 /** A script that completes commands and their flags, generated from the commands themselves. */
-export function completionScript(shell: Shell, commands: CompletedCommand[]): string {
+export function completionScript(shell: Shell, commands: Completed[]): string {
   const scripts = { bash, zsh, fish };
   return scripts[shell](commands);
 }
@@ -58,21 +55,8 @@ function bashArgument(args: ArgsDef): string {
 const bashWords = (words: string[]): string => `COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current"))`;
 const bashFolders = "compopt -o filenames 2>/dev/null; IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$current\"))"; // names may hold spaces
 
-function bash(commands: CompletedCommand[]): string {
+function bash(commands: Completed[]): string {
   const names = commands.map(({ name }) => name);
-  const cases = commands.map(({ name, args }) => {
-    const flags = [...flagsOf(args).map(({ flag }) => flag), ...shortFlagsOf(args)];
-    return `    ${name})
-      case "$previous" in
-${bashValues(args)
-  .map((line) => `        ${line}`)
-  .join("\n")}
-      esac
-      case "$current" in
-        -*) ${bashWords(flags)} ;;
-        *) ${bashArgument(args)} ;;
-      esac ;;`;
-  });
   return `# bash completion for aether
 _aether() {
   local IFS=$' \\t\\n' current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
@@ -82,7 +66,7 @@ _aether() {
     return
   fi
   case "\${COMP_WORDS[1]}" in
-${cases.join("\n")}
+${commands.map((command) => `    ${command.name})\n${bashCase(command)} ;;`).join("\n")}
     help) ${bashWords(names)} ;;
   esac
 }
@@ -90,17 +74,49 @@ complete -F _aether aether
 `;
 }
 
-function zsh(commands: CompletedCommand[]): string {
+function bashCase(command: Completed): string {
+  if ("verbs" in command) {
+    return `      if [ "$COMP_CWORD" -eq 2 ]; then
+        ${bashWords([...command.verbs.map(({ name }) => name), "--help", "-h"])}
+        return
+      fi
+      case "\${COMP_WORDS[2]}" in
+${command.verbs.map((verb) => `      ${verb.name})\n${bashCase(verb)} ;;`).join("\n")}
+      esac`;
+  }
+  const { args } = command;
+  const flags = [...flagsOf(args).map(({ flag }) => flag), ...shortFlagsOf(args)];
+  return `      case "$previous" in
+${bashValues(args)
+  .map((line) => `        ${line}`)
+  .join("\n")}
+      esac
+      case "$current" in
+        -*) ${bashWords(flags)} ;;
+        *) ${bashArgument(args)} ;;
+      esac`;
+}
+
+function zsh(commands: Completed[]): string {
+  return `#compdef aether
+_aether() {
+${zshLevel(commands)}
+}
+compdef _aether aether
+`;
+}
+
+/** Completes the second word among `commands`, else goes on behind it. */
+function zshLevel(commands: Completed[]): string {
   const quoted = (text: string) =>
     text.replaceAll("'", "'\\''").replaceAll(":", "\\:").replaceAll("[", "(").replaceAll("]", ")");
   const names = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'`);
-  const cases = commands.map(({ name, args }) => {
-    const flags = flagsOf(args).map(({ flag, description }) => `'${flag}[${quoted(description)}]'`);
-    return `    ${name}) _arguments ${flags.join(" ")} '*:file:_files' ;;`;
+  const cases = commands.map((command) => {
+    if ("verbs" in command) return `    ${command.name})\n${zshLevel(command.verbs)} ;;`;
+    const flags = flagsOf(command.args).map(({ flag, description }) => `'${flag}[${quoted(description)}]'`);
+    return `    ${command.name}) _arguments ${flags.join(" ")} '*:file:_files' ;;`;
   });
-  return `#compdef aether
-_aether() {
-  local -a names
+  return `  local -a names
   names=(
 ${names.join("\n")}
   )
@@ -113,22 +129,29 @@ ${names.join("\n")}
   (( CURRENT-- ))
   case "$name" in
 ${cases.join("\n")}
-  esac
-}
-compdef _aether aether
-`;
+  esac`;
 }
 
-function fish(commands: CompletedCommand[]): string {
-  const quoted = (text: string) => text.replaceAll("'", "\\'");
-  const names = commands.map(
-    ({ name, summary }) => `complete -c aether -n __fish_use_subcommand -f -a ${name} -d '${quoted(summary)}'`,
-  );
-  const flags = commands.flatMap(({ name, args }) =>
-    flagsOf(args).map(
-      ({ flag, description }) =>
-        `complete -c aether -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)} -d '${quoted(description)}'`,
-    ),
-  );
-  return `# fish completion for aether\n${[...names, ...flags].join("\n")}\n`;
+function fish(commands: Completed[]): string {
+  const lines = commands.flatMap((command) => [
+    `complete -c aether -n __fish_use_subcommand -f -a ${command.name} -d '${fishQuoted(command.summary)}'`,
+    ...fishBehind(command, `__fish_seen_subcommand_from ${command.name}`),
+  ]);
+  return `# fish completion for aether\n${lines.join("\n")}\n`;
 }
+
+function fishBehind(command: Completed, condition: string): string[] {
+  if ("args" in command) {
+    return flagsOf(command.args).map(
+      ({ flag, description }) =>
+        `complete -c aether -n '${condition}' -l ${flag.slice(2)} -d '${fishQuoted(description)}'`,
+    );
+  }
+  const names = command.verbs.map(({ name }) => name).join(" ");
+  return command.verbs.flatMap((verb) => [
+    `complete -c aether -n '${condition}; and not __fish_seen_subcommand_from ${names}' -f -a ${verb.name} -d '${fishQuoted(verb.summary)}'`,
+    ...fishBehind(verb, `${condition}; and __fish_seen_subcommand_from ${verb.name}`),
+  ]);
+}
+
+const fishQuoted = (text: string): string => text.replaceAll("'", "\\'");

@@ -1,6 +1,6 @@
 import { version } from "../core/version.ts";
 import type { Command } from "./command.ts";
-import { commands } from "./commands/index.ts";
+import { commands, type Noun } from "./commands/index.ts";
 
 /** What `aether` alone prints. */
 export function rootHelp(): string {
@@ -20,6 +20,21 @@ export function rootHelp(): string {
     ]),
     "",
     "Run aether <command> --help for its flags. Documentation: http://127.0.0.1:8080/docs while aether serve runs.",
+    "",
+  ].join("\n");
+}
+
+/** What `aether <noun>` alone prints. */
+export function nounHelp(name: string, { summary, verbs }: Noun): string {
+  return [
+    `${summary}.`,
+    "",
+    `USAGE  aether ${name} <command> [arguments] [flags]`,
+    "",
+    "COMMANDS",
+    columns(Object.entries(verbs).map(([verb, { summary }]) => [verb, summary])),
+    "",
+    `Run aether ${name} <command> --help for its flags.`,
     "",
   ].join("\n");
 }

@@ -1,9 +1,8 @@
 import { readCliConfig } from "../config/cli.ts";
 import { version } from "../core/version.ts";
 import { AetherError } from "../lib/errors.ts";
-import { didYouMean } from "../lib/nearest.ts";
-import { commands, isCommandName } from "./commands/index.ts";
-import { commandHelp, rootHelp } from "./help.ts";
+import { findCommand } from "./find-command.ts";
+import { commandHelp, nounHelp, rootHelp } from "./help.ts";
 import { createOutput, type Output } from "./output.ts";
 import { parseArguments, wantsHelp, wantsJson } from "./parse-arguments.ts";
 
@@ -29,29 +28,27 @@ export async function run(argv: string[], { env, cwd }: ProcessEnvironment): Pro
 }
 
 async function dispatch(
-  [name, ...rest]: string[],
+  argv: string[],
   { env, cwd, output, signal }: ProcessEnvironment & { output: Output; signal: AbortSignal },
 ): Promise<void> {
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    const topic = name === "help" ? rest[0] : undefined;
-    if (topic === undefined || !isCommandName(topic)) return output.text(rootHelp());
-    return output.text(commandHelp((await commands[topic].load()).default));
-  }
-  if (name === "--version" || name === "-v") return output.text(`${version}\n`);
-  if (!isCommandName(name)) throw unknownCommand(name);
-  const command = (await commands[name].load()).default;
-  if (wantsHelp(rest)) return output.text(commandHelp(command));
-  const args = parseArguments(command, rest);
+  const [first, ...others] = argv;
+  if (first === undefined || first === "--help" || first === "-h") return output.text(rootHelp());
+  if (first === "help") return output.text(await helpOn(others));
+  if (first === "--version" || first === "-v") return output.text(`${version}\n`);
+  const found = findCommand(argv);
+  if ("noun" in found) return output.text(nounHelp(found.name, found.noun));
+  const command = (await found.verb.load()).default;
+  if (wantsHelp(found.rest)) return output.text(commandHelp(command));
+  const args = parseArguments(command, found.rest);
   output.configure({ quiet: args.quiet === true });
   const config = await readCliConfig({ env, flags: args });
   await command.run({ args, config, output, signal, cwd, env });
 }
 
-function unknownCommand(name: string): AetherError {
-  const isFlag = name.startsWith("-");
-  return new AetherError("usage", `There is no ${isFlag ? "flag" : "command"} "${name}".`, {
-    hint: didYouMean(name, Object.keys(commands)) ?? "Run aether --help to see the commands.",
-  });
+async function helpOn(topic: string[]): Promise<string> {
+  if (topic.length === 0) return rootHelp();
+  const found = findCommand(topic);
+  return "noun" in found ? nounHelp(found.name, found.noun) : commandHelp((await found.verb.load()).default);
 }
 
 function report(error: unknown, output: Output): number {

@@ -2,8 +2,8 @@ import { AetherError } from "../../lib/errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { commonArgs } from "../args.ts";
 import { defineCommand } from "../command.ts";
-import { completionScript, shells } from "../completion-script.ts";
-import { commands } from "./index.ts";
+import { type Completed, completionScript, shells } from "../completion-script.ts";
+import { commands, isNoun, type Noun, type Verb } from "./index.ts";
 
 export default defineCommand({
   meta: { name: "completions", description: "Print a completion script for your shell" },
@@ -20,11 +20,17 @@ export default defineCommand({
         hint: didYouMean(args.shell, shells) ?? `Choose one of ${shells.join(", ")}.`,
       });
     }
-    const loaded = Object.entries(commands).map(async ([name, { summary, load }]) => {
-      return { name, summary, args: (await load()).default.args };
-    });
-    const script = completionScript(shell, await Promise.all(loaded));
+    const script = completionScript(shell, await loadAll(commands));
     if (output.isJson) return output.json({ shell, script });
     output.text(script);
   },
 });
+
+function loadAll(table: Record<string, Verb | Noun>): Promise<Completed[]> {
+  return Promise.all(
+    Object.entries(table).map(async ([name, entry]) => {
+      if (isNoun(entry)) return { name, summary: entry.summary, verbs: await loadAll(entry.verbs) };
+      return { name, summary: entry.summary, args: (await entry.load()).default.args };
+    }),
+  );
+}

@@ -2,11 +2,23 @@ import type { Command } from "../command.ts";
 
 type Load = () => Promise<{ default: Command }>;
 
+/** A command of its own. Its file is loaded only when it is run. */
+export interface Verb {
+  summary: string;
+  load: Load;
+}
+
+/** A noun with verbs: `aether tokens list`. Each verb is a file in the folder of that name. */
+export interface Noun {
+  summary: string;
+  verbs: Record<string, Verb>;
+}
+
 // Erases each command's own argument types: run.ts parses by the command's definition, so they agree by construction.
 const lazily = (load: () => Promise<{ default: unknown }>): Load => load as Load;
 
-/** Every command, in the order `aether --help` shows them. Each is loaded only when it is run. */
-export const commands = {
+/** Every command, in the order `aether --help` shows them. */
+export const commands: Record<string, Verb | Noun> = {
   serve: { summary: "Start the platform on this machine", load: lazily(() => import("./serve.ts")) },
   deploy: { summary: "Pack an application and release it", load: lazily(() => import("./deploy.ts")) },
   list: { summary: "List the applications", load: lazily(() => import("./list.ts")) },
@@ -15,9 +27,7 @@ export const commands = {
   login: { summary: "Remember a server and its token", load: lazily(() => import("./login.ts")) },
   completions: { summary: "Print a completion script for your shell", load: lazily(() => import("./completions.ts")) },
   version: { summary: "Print the version", load: lazily(() => import("./version.ts")) },
-} as const satisfies Record<string, { summary: string; load: Load }>;
+};
 
-export type CommandName = keyof typeof commands;
-
-/** Whether `name` is a command. */
-export const isCommandName = (name: string): name is CommandName => Object.hasOwn(commands, name);
+/** Whether an entry is a noun with verbs. */
+export const isNoun = (entry: Verb | Noun): entry is Noun => "verbs" in entry;

@@ -1,0 +1,31 @@
+import { AetherError } from "../lib/errors.ts";
+import { didYouMean } from "../lib/nearest.ts";
+import { commands, isNoun, type Noun, type Verb } from "./commands/index.ts";
+
+/** What a command line begins with, and the arguments after it. */
+export type Found = { verb: Verb; rest: string[] } | { noun: Noun; name: string; rest: string[] };
+
+/** The command that `argv` names; a noun alone, or with --help, is found as itself. */
+export function findCommand([name = "", ...rest]: string[], table: Record<string, Verb | Noun> = commands): Found {
+  const entry = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (entry === undefined) throw unknownCommand(name, Object.keys(table));
+  if (!isNoun(entry)) return { verb: entry, rest };
+  const [verbName, ...arguments_] = rest;
+  if (verbName === undefined || verbName === "--help" || verbName === "-h") return { noun: entry, name, rest };
+  const verb = Object.hasOwn(entry.verbs, verbName) ? entry.verbs[verbName] : undefined;
+  if (verb === undefined) throw unknownVerb(name, verbName, Object.keys(entry.verbs));
+  return { verb, rest: arguments_ };
+}
+
+function unknownCommand(name: string, names: string[]): AetherError {
+  const isFlag = name.startsWith("-");
+  return new AetherError("usage", `There is no ${isFlag ? "flag" : "command"} "${name}".`, {
+    hint: didYouMean(name, names) ?? "Run aether --help to see the commands.",
+  });
+}
+
+function unknownVerb(noun: string, verb: string, names: string[]): AetherError {
+  return new AetherError("usage", `There is no "aether ${noun} ${verb}".`, {
+    hint: didYouMean(verb, names) ?? `Run aether ${noun} with one of ${names.join(", ")}.`,
+  });
+}
