@@ -2,14 +2,15 @@ import { z } from "zod";
 import { parseServerUrl } from "./cli.ts";
 
 const flag = z.enum(["0", "1"], { error: "must be 0 or 1" }).transform((value) => value === "1");
-const count = z.coerce.number().int().nonnegative();
+const wholeNumber = z.coerce.number({ error: "must be a whole number" }).int({ error: "must be a whole number" });
+const count = wholeNumber.nonnegative({ error: "must not be negative" });
 const list = z.string().transform((text) =>
   text
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== ""),
 );
-const port = z.coerce.number().int().min(0).max(65535);
+const port = wholeNumber.refine((value) => value >= 0 && value <= 65_535, "must be a port, from 0 to 65535");
 const address = z.string().transform((value, context) => {
   try {
     return parseServerUrl(value, "it");

@@ -45,12 +45,12 @@ function machineEnvironment({ PATH = "/usr/local/bin:/usr/bin:/bin", TZ, LANG }:
 }
 
 async function openGateway(
-  { host, gatewayPort: port }: ServerConfig,
+  { host, gatewayPort: port, authRequired }: ServerConfig,
   { routes }: LocalRuntime,
   log: Logger,
 ): Promise<Gateway> {
   try {
-    return await startGateway({ routes, host, port, log: log.with({ part: "gateway" }) });
+    return await startGateway({ routes, host, port, listsApps: !authRequired, log: log.with({ part: "gateway" }) });
   } catch (error) {
     throw listenFailure(error, { host, port, what: "gateway", flag: "--gateway-port" });
   }

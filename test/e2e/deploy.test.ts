@@ -46,9 +46,9 @@ test("from a folder to an answer: deploy, list, status, logs", async () => {
   expect(await (await server.ask("shop")).text()).toBe("v1");
 
   const env = { AETHER_API_BASE: server.api };
-  expect((await runJson(user, ["list"], { env })).json).toMatchObject([
-    { name: "shop", deployment: { status: "running", version: 1 } },
-  ]);
+  expect((await runJson(user, ["list"], { env })).json).toMatchObject({
+    apps: [{ name: "shop", deployment: { status: "running", version: 1 } }],
+  });
   expect((await user.run(["list"], { env })).stdout).toContain("shop  v1       running");
   expect((await runJson(user, ["status"], { env, cwd: folder })).json).toMatchObject({
     app: "shop",
@@ -292,7 +292,7 @@ test("login keeps the token for its server, readable by its owner only", async (
   const { code, stderr } = await user.run(["login", "--server", server.api, "--token-stdin"], { stdin: `${token}\n` });
   expect(stderr).not.toContain(token);
   expect(code).toBe(0);
-  expect((await runJson(user, ["list"])).json).toEqual([]);
+  expect((await runJson(user, ["list"])).json).toEqual({ apps: [] });
   const { code: deployed, json } = await runJson(user, ["deploy", await shop(user)]);
   expect(json).toMatchObject({ status: "running" });
   expect(deployed).toBe(0);

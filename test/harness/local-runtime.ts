@@ -41,6 +41,7 @@ export async function createLocalHarness(
     host: "127.0.0.1",
     port: 0,
     log,
+    listsApps: true,
     holdMs: settings.holdMs ?? 5_000,
   });
   await runtime.start((event) => void events.push(event));

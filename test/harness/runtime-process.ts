@@ -16,7 +16,7 @@ const runtime = createLocalRuntime({
   graceMs: 1_000,
   log,
 });
-const gateway = await startGateway({ routes: runtime.routes, host: "127.0.0.1", port: 0, log });
+const gateway = await startGateway({ routes: runtime.routes, host: "127.0.0.1", port: 0, log, listsApps: true });
 const say = (value: object) => void process.stdout.write(`${JSON.stringify(value)}\n`);
 await runtime.start(say);
 say({ type: "started", port: gateway.port });

@@ -36,6 +36,7 @@ test.each(["", "5", "m", "yesterday", "-5m", "2026-13-01T00:00:00Z"])("--since %
 
 test("the nearest word is found, and none when nothing is near", () => {
   expect(nearest("deplyo", ["deploy", "status"])).toBe("deploy");
+  expect(nearest("lsit", ["list", "logs"])).toBe("list");
   expect(nearest("frobnicate", ["deploy", "status"])).toBeUndefined();
 });
 

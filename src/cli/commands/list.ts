@@ -8,13 +8,13 @@ export default defineCommand({
   args: serverArgs,
   examples: [
     ["aether list", "a table"],
-    ["aether list --json | jq '.[].name'", "for scripts"],
+    ["aether list --json | jq '.apps[].name'", "for scripts"],
   ],
   async run({ config, output, signal }) {
     const client = createClient({ ...config, signal });
     const apps = await client.apps();
     const newest = await Promise.all(apps.map(async ({ name }) => (await client.deployments(name, 1))[0] ?? null));
-    if (output.isJson) return output.json(apps.map((app, at) => ({ ...app, deployment: newest[at] })));
+    if (output.isJson) return output.json({ apps: apps.map((app, at) => ({ ...app, deployment: newest[at] })) });
     if (apps.length === 0) return output.done("There are no applications yet. Deploy one with aether deploy.");
     const rows = apps.map(({ name, url }, at) => {
       const deployment = newest[at];

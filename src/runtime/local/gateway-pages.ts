@@ -63,6 +63,15 @@ export const appList = (links: { href: string; text: string }[]): Page => ({
   links,
 });
 
+/** For who has no token, where tokens are demanded. */
+export const noList: Page = {
+  status: 404,
+  code: "not_found",
+  title: "Name an application",
+  message: "Applications answer at their own names, <app>.localhost, on this port.",
+  hint: "`aether list` shows which there are.",
+};
+
 /** The page as HTML for browsers, as the JSON envelope for everyone else. */
 export function renderPage(page: Page, request: IncomingMessage): { status: number; headers: Headers; body: string } {
   const html = (request.headers.accept ?? "").includes("text/html");

@@ -4,7 +4,16 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../telemetry/log.ts";
 import { connectTo, forwardRequest, forwardUpgrade, sendRawPage } from "./gateway-forward.ts";
-import { appList, badRequest, nothingServes, type Page, refused, sendPage, unknownApp } from "./gateway-pages.ts";
+import {
+  appList,
+  badRequest,
+  noList,
+  nothingServes,
+  type Page,
+  refused,
+  sendPage,
+  unknownApp,
+} from "./gateway-pages.ts";
 import type { Routes } from "./routes.ts";
 
 export interface GatewayOptions {
@@ -13,6 +22,8 @@ export interface GatewayOptions {
   /** 0: the kernel chooses. */
   port: number;
   log: Logger;
+  /** Whether `localhost` itself tells everyone who asks which applications there are. */
+  listsApps: boolean;
   /** How long a request waits for an application that is starting. */
   holdMs?: number;
 }
@@ -34,7 +45,7 @@ interface Passage {
 /** A replica that refuses is asked again for so long: it may just have crashed, and is noticed in a moment. */
 const refusedForMs = 1_000;
 
-/** Listens and routes `<app>.localhost` to the replicas that serve `<app>`; `localhost` itself lists the applications. */
+/** Listens and routes `<app>.localhost` to the replicas that serve `<app>`; `localhost` itself may list them. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { routes, log, holdMs = 10_000 } = options;
   const inFlight = new Set<Promise<void>>();
@@ -63,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const wrong = problemOf(request);
     if (wrong !== undefined) return badRequest(wrong);
     const host = hostName(request);
-    if (isThisMachine(host)) return appList(routes.apps().map((app) => ({ href: urlOf(app), text: app })));
+    if (isThisMachine(host)) return options.listsApps ? appList(routes.apps().map(toLink)) : noList;
     const app = /^([a-z][a-z0-9-]*)\.localhost$/.exec(host)?.[1];
     return app === undefined ? unknownApp(host) : connectApp(app, signal);
   }
@@ -93,6 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   server.on("upgrade", (request, client, head) => track("forward an upgrade", serveUpgrade(request, client, head)));
   const port = await listen(server, options);
   const urlOf = (app: string) => `http://${app}.localhost:${port}`;
+  const toLink = (app: string) => ({ href: urlOf(app), text: app });
 
   return {
     port,

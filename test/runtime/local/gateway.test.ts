@@ -73,7 +73,7 @@ beforeAll(async () => {
   routes.serve("shop", [{ replica: "shop-v1-0", host: "127.0.0.1", port }]);
   routes.declare("silent");
   routes.serve("refusing", [{ replica: "refusing-v1-0", host: "127.0.0.1", port: await closedPort() }]);
-  gateway = await startGateway({ routes, host: "127.0.0.1", port: 0, log, holdMs: 2_000 });
+  gateway = await startGateway({ routes, host: "127.0.0.1", port: 0, log, listsApps: true, holdMs: 2_000 });
 });
 
 afterAll(async () => {
@@ -235,6 +235,14 @@ test("localhost lists the applications", async () => {
   expect(json).toEqual({
     apps: expect.arrayContaining([{ name: "shop", url: `http://shop.localhost:${gateway.port}` }]),
   });
+});
+
+test("localhost names no application where tokens are demanded", async () => {
+  const quiet = await startGateway({ routes, host: "127.0.0.1", port: 0, log, listsApps: false });
+  const answer = await fetch(`http://127.0.0.1:${quiet.port}/`, { headers: { host: "localhost" } });
+  await quiet.stop();
+  expect(answer.status).toBe(404);
+  expect(await answer.text()).not.toContain("shop");
 });
 
 test("a WebSocket passes bytes both ways, early ones too, and ends with either side", async () => {
