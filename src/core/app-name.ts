@@ -3,6 +3,9 @@ import { AetherError } from "../lib/errors.ts";
 const pattern = /^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$/;
 const reserved = /^(aether|kube-)|^kubernetes$/;
 
+/** The same rules as one pattern, for documents. */
+export const appNamePattern = "^(?!aether|kube-|kubernetes$)(?!.*--)[a-z]([-a-z0-9]{0,48}[a-z0-9])?$";
+
 /** Why `name` cannot name an application, or undefined when it can. */
 export function appNameProblem(name: string): string | undefined {
   if (!pattern.test(name)) {

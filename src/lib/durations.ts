@@ -2,6 +2,10 @@ import { AetherError } from "./errors.ts";
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** What `parseSince` takes, as one pattern, for documents. */
+export const sincePattern =
+  "^(\\d{1,9}[smhd]|\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\\d|2[0-8])T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?Z)$";
+
 /** The moment `since` names: a duration back from `now` (`30s`, `5m`, `2h`, `1d`) or an RFC 3339 time. */
 export function parseSince(text: string, now: Date): Date {
   const match = /^(\d+)([smhd])$/.exec(text);

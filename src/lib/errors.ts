@@ -1,6 +1,5 @@
-/** Failures a person can cause or fix. Anything else is a bug and stays a plain Error. */
-const failures = {
-  // The wire contract: what the API answers.
+/** Failures a person can cause or fix. Anything else is a bug and stays a plain Error. These are what the API answers. */
+const wireFailures = {
   bad_request: { status: 400, exit: 20 },
   invalid_digest: { status: 400, exit: 20 },
   missing_digest: { status: 400, exit: 20 },
@@ -11,6 +10,9 @@ const failures = {
   signature_invalid: { status: 400, exit: 20 },
   unauthorized: { status: 401, exit: 10 },
   forbidden: { status: 403, exit: 20 },
+  signature_required: { status: 403, exit: 20 },
+  sbom_required: { status: 403, exit: 20 },
+  provenance_required: { status: 403, exit: 20 },
   quota_exceeded: { status: 403, exit: 20 },
   not_found: { status: 404, exit: 20 },
   method_not_allowed: { status: 405, exit: 20 },
@@ -20,6 +22,10 @@ const failures = {
   rate_limited: { status: 429, exit: 20 },
   internal: { status: 500, exit: 40 },
   service_unavailable: { status: 503, exit: 40 },
+} as const;
+
+const failures = {
+  ...wireFailures,
   // The command line and the server process: what ends a command.
   usage: { status: 400, exit: 2 },
   not_a_project: { status: 400, exit: 2 },
@@ -36,6 +42,9 @@ const failures = {
 
 /** A code of the wire contract (design section 4) or of the command line. */
 export type FailureCode = keyof typeof failures;
+
+/** The codes an error answer of the API may carry. */
+export const wireCodes = Object.keys(wireFailures) as (keyof typeof wireFailures)[];
 
 /** The one error type for what a person can act on: a code, what and why in the message, what to do in the hint. */
 export class AetherError extends Error {

@@ -7,8 +7,8 @@ import type { Control } from "../control/control.ts";
 import { toFailure } from "../control/failures.ts";
 import { createStartupCheck } from "../control/health.ts";
 import type { Rollouts } from "../control/rollouts.ts";
-import { version } from "../core/version.ts";
 import { AetherError } from "../lib/errors.ts";
+import { describeApi } from "./api-document.ts";
 import type { ServerEnv } from "./context.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { authenticate } from "./middleware/authenticate.ts";
@@ -16,6 +16,7 @@ import { jsonOnly } from "./middleware/json-only.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { sameMachine } from "./middleware/same-machine.ts";
 import { createRouter } from "./router.ts";
+import { apiPageRoutes } from "./routes/api-page.ts";
 import { appRoutes } from "./routes/apps.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { capabilityRoutes } from "./routes/capabilities.ts";
@@ -60,8 +61,9 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
 
   if (!authRequired) app.use(sameMachine(ownHosts));
   // Read by browsers, which have no token; they tell nothing about what runs here.
+  app.route("/", apiPageRoutes);
   app.route("/", docRoutes);
-  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "aether", version } });
+  describeApi(app);
   app.use(authenticate({ tokens, required: authRequired, agentToken }), jsonOnly);
   app.use("/artifacts", bodyLimit({ maxSize: control.settings.maxArtifactSizeBytes + megabyte, onError: tooLarge }));
   app.on(["POST", "PATCH", "DELETE"], "/*", async (c, next) => {

@@ -1,9 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import type { ErrorView } from "../core/wire.ts";
+import { wireCodes } from "../lib/errors.ts";
 
 const errorView: z.ZodType<ErrorView> = z
   .object({
-    code: z.string(),
+    code: z.enum(wireCodes),
     message: z.string(),
     hint: z.string().optional() as z.ZodType<string>,
     request_id: z.string(),
@@ -13,6 +14,12 @@ const errorView: z.ZodType<ErrorView> = z
 /** A JSON answer of `schema`. */
 export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { "application/json": { schema } } };
+}
+
+/** An answer that is a stream or a page, and no typed value: `types` are its content types. */
+export function raw<T extends string>(types: Record<T, z.ZodType>, description: string): { description: string } {
+  const content = Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]));
+  return { description, content } as { description: string };
 }
 
 /** A JSON request body that must be there. */
@@ -26,14 +33,17 @@ const failure = (description: string) => json(errorView, description);
 export const failures = {
   400: failure("The input is not valid"),
   401: failure("A token is needed"),
-  403: failure("The token or the origin may not do this"),
-  404: failure("Nothing of that name"),
+  403: failure("The token, the origin, a quota or an enforcement flag forbids it"),
+  404: failure("Nothing of that name that this token may see"),
   409: failure("It collides with what is there"),
+  413: failure("The body is too large"),
+  429: failure("Too many requests: Retry-After says when to come back"),
+  500: failure("A bug of the server; its log has the story under the request id"),
   503: failure("A part of the server is unavailable"),
 } as const;
 
 /** `limit` and `offset` of a list. */
 export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  offset: z.coerce.number().int().min(0).default(0),
+  offset: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
 });

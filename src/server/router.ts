@@ -1,4 +1,6 @@
+import type { z } from "@hono/zod-openapi";
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { parseDigest } from "../core/digest.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { ServerEnv } from "./context.ts";
 
@@ -8,6 +10,8 @@ export function createRouter(): OpenAPIHono<ServerEnv> {
     defaultHook(result) {
       if (result.success) return;
       const [issue] = result.error.issues;
+      // It has a code of its own; a malformed one is told so by the handler.
+      if (issue !== undefined && isMissingDigest(issue)) parseDigest(undefined);
       const field = issue?.path.join(".") ?? "";
       throw new AetherError(
         "bad_request",
@@ -18,4 +22,9 @@ export function createRouter(): OpenAPIHono<ServerEnv> {
       );
     },
   });
+}
+
+function isMissingDigest({ code, path, message }: z.core.$ZodIssue): boolean {
+  const field = String(path.at(-1) ?? "");
+  return code === "invalid_type" && field.endsWith("digest") && message.endsWith("received undefined");
 }

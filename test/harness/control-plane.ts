@@ -5,10 +5,12 @@ import type { Control, ControlSettings } from "../../src/control/control.ts";
 import { startRollouts } from "../../src/control/rollouts.ts";
 import { createFakeRuntime } from "../../src/runtime/fake.ts";
 import { listen } from "../../src/serve/listen.ts";
+import { apiDocument } from "../../src/server/api-document.ts";
 import { createApp } from "../../src/server/app.ts";
 import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { createAnswerCheck } from "./answer-check.ts";
 import { type OpenTestDatabase, openTestDatabase } from "./database.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -54,9 +56,19 @@ export async function createHarness({ open = openTestDatabase, settings = {}, to
     ownHosts: hosts,
     stopping: new AbortController().signal,
   });
-  listener.serve((request) =>
-    new URL(request.url).pathname.startsWith("/storage/") ? storage.handle(request) : app.fetch(request, {}),
-  );
+  const problems: string[] = [];
+  const problemOf = createAnswerCheck(JSON.parse(JSON.stringify(apiDocument(app))));
+  listener.serve(async (request) => {
+    const { pathname: path } = new URL(request.url);
+    if (path.startsWith("/storage/")) return storage.handle(request);
+    const response = await app.fetch(request, {});
+    const contentType = response.headers.get("content-type") ?? "";
+    const isStream = contentType.startsWith("text/event-stream") || path.endsWith("/logs");
+    const body = isStream ? "" : await response.clone().text();
+    const problem = problemOf({ method: request.method, path, status: response.status, contentType, body });
+    if (problem !== undefined) problems.push(problem);
+    return response;
+  });
 
   /** Sends a request to the API; `body` goes as JSON. */
   async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -103,6 +115,7 @@ export async function createHarness({ open = openTestDatabase, settings = {}, to
       await rollouts.settle();
       await database[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
+      if (problems.length > 0) throw new Error(`Answers differ from the API's document:\n${problems.join("\n")}`);
     },
   };
 }

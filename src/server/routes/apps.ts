@@ -4,8 +4,9 @@ import { listDeployments } from "../../control/deployments.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appParam, appView, newApp, toAppView } from "../schemas/app.ts";
+import { appView, newApp, toAppView } from "../schemas/app.ts";
 import { deploymentView, toDeploymentView } from "../schemas/deployment.ts";
+import { appParam } from "../schemas/fields.ts";
 
 const list = createRoute({
   method: "get",

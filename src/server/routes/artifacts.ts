@@ -3,14 +3,15 @@ import { getStoredArtifact, listArtifacts, presignDownload } from "../../control
 import { parseDigest } from "../../core/digest.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appQuery, artifactView, digestParam, toArtifactView } from "../schemas/artifact.ts";
+import { artifactView, toArtifactView } from "../schemas/artifact.ts";
+import { appQuery, digestParam } from "../schemas/fields.ts";
 
 const list = createRoute({
   method: "get",
   path: "/",
   operationId: "artifacts.list",
   summary: "List stored artifacts, newest first",
-  request: { query: pageQuery.extend({ app: z.string().optional() }) },
+  request: { query: pageQuery.extend(appQuery.shape) },
   responses: { ...failures, 200: json(z.array(artifactView), "The artifacts") },
 });
 

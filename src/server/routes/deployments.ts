@@ -11,13 +11,14 @@ import {
   newDeployment,
   toDeploymentView,
 } from "../schemas/deployment.ts";
+import { appQuery } from "../schemas/fields.ts";
 
 const list = createRoute({
   method: "get",
   path: "/",
   operationId: "deployments.list",
   summary: "List deployments, newest first",
-  request: { query: pageQuery.extend({ app: z.string().optional() }) },
+  request: { query: pageQuery.extend(appQuery.shape) },
   responses: { ...failures, 200: json(z.array(deploymentView), "The deployments") },
 });
 

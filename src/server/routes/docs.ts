@@ -21,6 +21,7 @@ function page(current: string, body: string) {
     (name) =>
       html`<a href="/docs/${name}" ${name === current ? raw('aria-current="page"') : ""}>${name.replaceAll("-", " ")}</a>`,
   );
+  links.push(html`<a href="/docs/api">API</a>`);
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

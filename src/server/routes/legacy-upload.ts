@@ -7,6 +7,7 @@ import { actorOf } from "../actor.ts";
 import { failures, json } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { legacyUploadView } from "../schemas/artifact.ts";
+import { appName, digest } from "../schemas/fields.ts";
 
 const upload = createRoute({
   method: "post",
@@ -16,10 +17,14 @@ const upload = createRoute({
   summary: "Send an artifact through the server",
   description: "Use POST /artifacts/presign and /artifacts/complete instead: bytes then go straight to storage.",
   request: {
-    headers: z.object({ "x-aether-artifact-digest": z.string().optional() }),
+    headers: z.object({ "x-aether-artifact-digest": digest }),
     body: {
       required: true,
-      content: { "multipart/form-data": { schema: z.object({ app_name: z.string(), artifact: z.any() }) } },
+      content: {
+        "multipart/form-data": {
+          schema: z.object({ app_name: appName, artifact: z.any().openapi({ type: "string", format: "binary" }) }),
+        },
+      },
     },
   },
   responses: { ...failures, 200: json(legacyUploadView, "The artifact is stored") },

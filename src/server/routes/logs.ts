@@ -1,12 +1,22 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { getApp } from "../../control/apps.ts";
 import type { LogLine } from "../../core/log-line.ts";
-import { parseSince } from "../../lib/durations.ts";
-import { failures } from "../openapi.ts";
+import { parseSince, sincePattern } from "../../lib/durations.ts";
+import { failures, raw } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appParam } from "../schemas/app.ts";
+import { appParam } from "../schemas/fields.ts";
 
 const flag = z.enum(["0", "1", "true", "false"]).optional();
+
+const logLineView = z
+  .object({
+    time: z.string(),
+    pod: z.string(),
+    container: z.string(),
+    stream: z.enum(["stdout", "stderr"]),
+    line: z.string(),
+  })
+  .openapi("LogLine") satisfies z.ZodType<LogLine>;
 
 const logs = createRoute({
   method: "get",
@@ -18,13 +28,13 @@ const logs = createRoute({
     query: z.object({
       follow: flag,
       tail_lines: z.coerce.number().int().min(0).max(100_000).optional(),
-      since: z.string().optional(),
+      since: z.string().openapi({ pattern: sincePattern, example: "5m" }).optional(),
       format: z.enum(["text", "ndjson"]).default("text"),
     }),
   },
   responses: {
     ...failures,
-    200: { description: "The lines, oldest first, as text/plain or application/x-ndjson" },
+    200: raw({ "text/plain": z.string(), "application/x-ndjson": logLineView }, "The lines, oldest first"),
   },
 });
 

@@ -1,4 +1,4 @@
-import { createRoute } from "@hono/zod-openapi";
+import { createRoute, z } from "@hono/zod-openapi";
 import { failures } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 
@@ -7,11 +7,11 @@ const show = createRoute({
   path: "/metrics",
   operationId: "metrics.show",
   summary: "Counts and times, in Prometheus' text format",
-  responses: { ...failures, 200: { description: "The metrics" } },
+  responses: { ...failures, 200: { description: "The metrics", content: { "text/plain": { schema: z.string() } } } },
 });
 
 /** Mounted at /. */
 export const metricRoutes = createRouter().openapi(show, async (c) => {
   const { registry } = c.var.control.metrics;
-  return new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } });
+  return c.text(await registry.metrics(), 200, { "content-type": registry.contentType });
 });

@@ -4,15 +4,12 @@ import { joinParts, presignPart, startMultipart } from "../../control/multipart.
 import { abandonUpload, presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import type { CompleteView } from "../../core/wire.ts";
-import { AetherError } from "../../lib/errors.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import {
-  appQuery,
   completeBody,
   completeView,
-  digestParam,
   joinBody,
   multipartInitView,
   partBody,
@@ -20,6 +17,7 @@ import {
   presignBody,
   presignView,
 } from "../schemas/artifact.ts";
+import { digestParam, oneAppQuery } from "../schemas/fields.ts";
 
 const presign = createRoute({
   method: "post",
@@ -71,7 +69,7 @@ const abandon = createRoute({
   path: "/{digest}/upload",
   operationId: "artifacts.abandon",
   summary: "Give up a pending upload: row, bytes and URLs",
-  request: { params: digestParam, query: appQuery },
+  request: { params: digestParam, query: oneAppQuery },
   responses: { ...failures, 204: { description: "It is gone" } },
 });
 
@@ -117,8 +115,6 @@ export const uploadRoutes = createRouter()
   })
   .openapi(abandon, async (c) => {
     const { app } = c.req.valid("query");
-    if (app === undefined)
-      throw new AetherError("bad_request", '"app" is missing.', { hint: "Name the app: ?app=shop." });
     await abandonUpload(c.var.control, app, parseDigest(c.req.valid("param").digest), actorOf(c));
     return c.body(null, 204);
   });

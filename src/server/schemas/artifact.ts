@@ -8,29 +8,21 @@ import type {
   PartView,
   PresignView,
 } from "../../core/wire.ts";
+import { appName, digest, idempotencyKey, signature, sizeBytes, time } from "./fields.ts";
 
-// Digests are parsed in the handlers: a missing and a malformed one have codes of their own.
-const digest = z.string().optional().openapi({ description: "Lower-case hex SHA-256", pattern: "^[0-9a-f]{64}$" });
-const sizeBytes = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
-
-export const digestParam = z.object({ digest: z.string().openapi({ param: { name: "digest", in: "path" } }) });
-export const appQuery = z.object({ app: z.string().optional() });
-
-export const presignBody = z
-  .object({ app_name: z.string(), digest, size_bytes: sizeBytes.optional() })
-  .openapi("Presign");
+export const presignBody = z.object({ app_name: appName, digest, size_bytes: sizeBytes.optional() }).openapi("Presign");
 export const completeBody = z
   .object({
-    app_name: z.string(),
+    app_name: appName,
     digest,
     size_bytes: sizeBytes,
-    signature: z.string().optional(),
-    idempotency_key: z.string().max(255).optional(),
+    signature: signature.optional(),
+    idempotency_key: idempotencyKey.optional(),
   })
   .openapi("Complete");
 export const partBody = z
   .object({
-    app_name: z.string(),
+    app_name: appName,
     digest,
     upload_id: z.string(),
     part_number: z.number().int().min(1).max(10_000),
@@ -58,7 +50,7 @@ export const presignView = z.object({
 
 export const completeView = z.object({
   artifact_id: z.string(),
-  digest: z.string(),
+  digest,
   duplicate: z.boolean(),
   verified: z.boolean(),
   storage_key: z.string(),
@@ -79,7 +71,7 @@ export const partView = z.object({
 
 export const legacyUploadView = z.object({
   artifact_url: z.string(),
-  digest: z.string(),
+  digest,
   duplicate: z.boolean(),
   app_linked: z.boolean(),
   verified: z.boolean(),
@@ -89,13 +81,13 @@ export const artifactView = z
   .object({
     id: z.string(),
     app: z.string(),
-    digest: z.string(),
+    digest,
     size_bytes: z.number(),
     status: z.literal("stored"),
     verified: z.boolean(),
     storage_key: z.string(),
-    created_at: z.string(),
-    completed_at: z.string(),
+    created_at: time,
+    completed_at: time,
   })
   .openapi("Artifact") satisfies z.ZodType<ArtifactView>;
 

@@ -3,38 +3,41 @@ import type { NamedDeployment } from "../../control/deployments.ts";
 import { deploymentStatuses, type FailureReason, failureReasons } from "../../core/deployment.ts";
 import type { DeploymentStatusView, DeploymentView } from "../../core/wire.ts";
 import { artifactKey } from "../../storage/storage.ts";
+import { anyDigest, appName, digest, idempotencyKey, signature, time } from "./fields.ts";
 
-export const deploymentParam = z.object({ id: z.string().openapi({ param: { name: "id", in: "path" } }) });
+export const deploymentParam = z.object({
+  id: z.string().openapi({ format: "uuid", param: { name: "id", in: "path" } }),
+});
 
 const appConfig = z
   .object({
     start: z.string().min(1).max(10_000),
     port: z.number().int().min(1).max(65535).optional(),
     node: z.string().max(200).optional(),
-    health: z.object({ path: z.string().startsWith("/").max(2_000) }).optional(),
+    health: z.object({ path: z.string().regex(/^\//, "must start with /").max(2_000) }).optional(),
   })
   .openapi("AppConfig");
 
 export const newDeployment = z
   .object({
-    app_name: z.string(),
-    digest: z.string().optional(),
+    app_name: appName,
+    digest: anyDigest.optional(),
     artifact_url: z.string().optional(),
     config: appConfig.optional(),
     replicas: z.number().int().min(1).max(100).optional(),
-    signature: z.string().optional(),
-    idempotency_key: z.string().max(255).optional(),
+    signature: signature.optional(),
+    idempotency_key: idempotencyKey.optional(),
   })
-  .openapi("NewDeployment");
+  .openapi("NewDeployment", { anyOf: [{ required: ["digest"] }, { required: ["artifact_url"] }] });
 
-export const createdDeployment = z.object({ id: z.string(), status: z.enum(deploymentStatuses), version: z.number() });
+export const createdDeployment = z.object({ id: z.uuid(), status: z.enum(deploymentStatuses), version: z.number() });
 
 const fields = {
-  id: z.string(),
-  app_id: z.string(),
-  app: z.string(),
+  id: z.uuid(),
+  app_id: z.uuid(),
+  app: appName,
   version: z.number(),
-  digest: z.string(),
+  digest,
   artifact_url: z.string(),
   status: z.enum(deploymentStatuses),
   failure_reason: z.enum(failureReasons).nullable(),
@@ -42,17 +45,17 @@ const fields = {
   failure_log: z.array(z.string()).nullable(),
   signature: z.string().nullable(),
   url: z.string().nullable(),
-  created_at: z.string(),
-  last_transition_at: z.string(),
+  created_at: time,
+  last_transition_at: time,
 };
 
 const replicaView = z.object({
   name: z.string(),
-  digest: z.string(),
+  digest,
   version: z.number(),
   state: z.string(),
   restarts: z.number(),
-  since: z.string(),
+  since: time,
 });
 
 export const deploymentView = z.object(fields).openapi("Deployment") satisfies z.ZodType<DeploymentView>;
