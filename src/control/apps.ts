@@ -7,12 +7,13 @@ import { AetherError } from "../lib/errors.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
+import { inScope, type Scope } from "./scope.ts";
 
 export type App = typeof apps.$inferSelect;
 
-/** All applications, by name. */
-export async function listApps({ db }: Control, { limit, offset }: Page): Promise<App[]> {
-  return db.select().from(apps).orderBy(asc(apps.name)).limit(limit).offset(offset);
+/** The applications of a scope, by name. */
+export async function listApps({ db }: Control, { scope, limit, offset }: Page & { scope?: Scope }): Promise<App[]> {
+  return db.select().from(apps).where(inScope(scope)).orderBy(asc(apps.name)).limit(limit).offset(offset);
 }
 
 /** The application of that name, or `not_found`. */
@@ -22,7 +23,12 @@ export async function getApp(db: Queryable, name: string): Promise<App> {
     .from(apps)
     .where(eq(apps.name, parseAppName(name)));
   if (app) return app;
-  throw new AetherError("not_found", `There is no app "${name}".`, { hint: "See aether list, or deploy it first." });
+  throw unknownApp(name);
+}
+
+/** What an app answers that does not exist, or that is none of the caller's business. */
+export function unknownApp(name: string): AetherError {
+  return new AetherError("not_found", `There is no app "${name}".`, { hint: "See aether list, or deploy it first." });
 }
 
 /** Creates an application; `conflict` when the name is taken. */

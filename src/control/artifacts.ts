@@ -5,6 +5,7 @@ import { AetherError } from "../lib/errors.ts";
 import type { SignedRequest } from "../storage/storage.ts";
 import type { Control } from "./control.ts";
 import type { Page } from "./page.ts";
+import { inScope, type Scope } from "./scope.ts";
 import type { Artifact } from "./uploads.ts";
 
 export interface NamedArtifact {
@@ -15,32 +16,26 @@ export interface NamedArtifact {
 /** Stored artifacts, newest first; nothing unfinished is visible. */
 export async function listArtifacts(
   { db }: Control,
-  { app, limit, offset }: Page & { app?: string | undefined },
+  { scope, limit, offset }: Page & { scope?: Scope },
 ): Promise<NamedArtifact[]> {
   const rows = await db
     .select({ app: apps.name, artifact: artifacts })
     .from(artifacts)
     .innerJoin(apps, eq(apps.id, artifacts.appId))
-    .where(and(eq(artifacts.status, "stored"), app === undefined ? undefined : eq(apps.name, app)))
+    .where(and(eq(artifacts.status, "stored"), inScope(scope)))
     .orderBy(desc(artifacts.completedAt), desc(artifacts.id))
     .limit(limit)
     .offset(offset);
   return rows;
 }
 
-/** A stored artifact of `app`, or of any app when none is named: the bytes are equal. */
-export async function getStoredArtifact({ db }: Control, digest: Digest, app?: string): Promise<NamedArtifact> {
+/** A stored artifact of any app in the scope: the bytes are equal. */
+export async function getStoredArtifact({ db }: Control, digest: Digest, scope: Scope): Promise<NamedArtifact> {
   const [found] = await db
     .select({ app: apps.name, artifact: artifacts })
     .from(artifacts)
     .innerJoin(apps, eq(apps.id, artifacts.appId))
-    .where(
-      and(
-        eq(artifacts.digest, digest),
-        eq(artifacts.status, "stored"),
-        app === undefined ? undefined : eq(apps.name, app),
-      ),
-    )
+    .where(and(eq(artifacts.digest, digest), eq(artifacts.status, "stored"), inScope(scope)))
     .orderBy(artifacts.completedAt)
     .limit(1);
   if (found) return found;
@@ -50,8 +45,8 @@ export async function getStoredArtifact({ db }: Control, digest: Digest, app?: s
 }
 
 /** A fresh signed GET for a stored artifact: the one gate that every pod and every download passes. */
-export async function presignDownload(control: Control, digest: Digest, app?: string): Promise<SignedRequest> {
-  const { artifact } = await getStoredArtifact(control, digest, app);
+export async function presignDownload(control: Control, digest: Digest, scope: Scope): Promise<SignedRequest> {
+  const { artifact } = await getStoredArtifact(control, digest, scope);
   return control.storage.presignGet(artifact.storageKey, {
     expiresSeconds: control.settings.presignExpireSeconds,
     audience: "runtime",

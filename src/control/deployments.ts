@@ -11,6 +11,7 @@ import { getStoredArtifact } from "./artifacts.ts";
 import { recordTransition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import type { Page } from "./page.ts";
+import { inScope, type Scope } from "./scope.ts";
 
 export type Deployment = typeof deployments.$inferSelect;
 
@@ -32,7 +33,7 @@ export interface NewDeployment {
 export async function createDeployment(control: Control, wanted: NewDeployment, actor: Actor): Promise<Deployment> {
   const app = await getApp(control.db, wanted.app);
   const digest = wantedDigest(app, wanted);
-  const { artifact } = await getStoredArtifact(control, digest, app.name);
+  const { artifact } = await getStoredArtifact(control, digest, [app.name]);
   return control.db.transaction(async (tx) => {
     // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts.
     await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, app.id)).for("update");
@@ -66,30 +67,30 @@ export async function createDeployment(control: Control, wanted: NewDeployment, 
   });
 }
 
-/** Deployments, newest first, of one app or of all. */
+/** Deployments, newest first, of one app or of a scope. */
 export async function listDeployments(
   { db }: Control,
-  { app, limit, offset }: Page & { app?: string | undefined },
+  { app, scope, limit, offset }: Page & { app?: string | undefined; scope?: Scope },
 ): Promise<NamedDeployment[]> {
   if (app !== undefined) await getApp(db, app);
   return db
     .select({ app: apps.name, deployment: deployments })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
-    .where(app === undefined ? undefined : eq(apps.name, app))
+    .where(inScope(app === undefined ? scope : [app]))
     .orderBy(desc(deployments.createdAt), desc(deployments.version))
     .limit(limit)
     .offset(offset);
 }
 
-/** One deployment, or `not_found`. */
-export async function getDeployment({ db }: Control, id: string): Promise<NamedDeployment> {
+/** One deployment of the scope, or `not_found`. */
+export async function getDeployment({ db }: Control, id: string, scope: Scope): Promise<NamedDeployment> {
   const [found] = /^[0-9a-f-]{36}$/.test(id)
     ? await db
         .select({ app: apps.name, deployment: deployments })
         .from(deployments)
         .innerJoin(apps, eq(apps.id, deployments.appId))
-        .where(eq(deployments.id, id))
+        .where(and(eq(deployments.id, id), inScope(scope)))
     : [];
   if (found) return found;
   throw new AetherError("not_found", `There is no deployment "${id}".`);

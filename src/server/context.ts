@@ -4,8 +4,13 @@ import type { Role } from "../core/roles.ts";
 
 /** Who sent a request. */
 export interface Caller {
+  /** Tells callers apart, while names may repeat: for limits and for what one caller may not read of another. */
+  id: string;
+  /** Who the audit names. */
   name: string;
   role: Role;
+  /** Names of the apps that it is for; undefined is all. Ask `access.ts`, do not compare. */
+  apps: readonly string[] | undefined;
 }
 
 /** What handlers find in `c.var`. */

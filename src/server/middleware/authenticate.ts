@@ -6,7 +6,7 @@ import type { Caller, ServerEnv } from "../context.ts";
 
 /** What an agent of this server may ask: the bytes it was told to run, and nothing else. */
 const agentPath = /^\/artifacts\/[0-9a-f]{64}\/download$/;
-const anyone: Caller = { name: "anonymous", role: "admin" };
+const anyone: Caller = { id: "anonymous", name: "anonymous", role: "admin", apps: undefined };
 
 export interface AuthenticateOptions {
   tokens: ApiToken[];
@@ -40,5 +40,6 @@ function findCaller(tokens: ApiToken[], header: string | undefined): Caller | un
   const token = /^Bearer (\S+)$/i.exec(header ?? "")?.[1];
   if (token === undefined) return undefined;
   const hash = Buffer.from(hashToken(token), "hex");
-  return tokens.find((known) => timingSafeEqual(Buffer.from(known.hash, "hex"), hash));
+  const found = tokens.find((known) => timingSafeEqual(Buffer.from(known.hash, "hex"), hash));
+  return found && { id: `env:${found.hash.slice(0, 12)}`, name: found.name, role: found.role, apps: undefined };
 }

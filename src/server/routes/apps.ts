@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createApp, getApp, listApps } from "../../control/apps.ts";
 import { listDeployments } from "../../control/deployments.ts";
+import { readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -48,7 +49,7 @@ const showDeployments = createRoute({
 export const appRoutes = createRouter()
   .openapi(list, async (c) => {
     const { control } = c.var;
-    const found = await listApps(control, c.req.valid("query"));
+    const found = await listApps(control, { scope: readScope(c), ...c.req.valid("query") });
     return c.json(
       found.map((app) => toAppView(app, control.runtime.url(app.name))),
       200,
@@ -56,17 +57,17 @@ export const appRoutes = createRouter()
   })
   .openapi(create, async (c) => {
     const { control } = c.var;
-    const app = await createApp(control, c.req.valid("json").name, actorOf(c));
+    const app = await createApp(control, writableApp(c, c.req.valid("json").name), actorOf(c));
     return c.json(toAppView(app, control.runtime.url(app.name)), 201);
   })
   .openapi(show, async (c) => {
     const { control } = c.var;
-    const app = await getApp(control.db, c.req.valid("param").app);
+    const app = await getApp(control.db, readableApp(c, c.req.valid("param").app));
     return c.json(toAppView(app, control.runtime.url(app.name)), 200);
   })
   .openapi(showDeployments, async (c) => {
     const { control } = c.var;
-    const { app } = c.req.valid("param");
+    const app = readableApp(c, c.req.valid("param").app);
     const found = await listDeployments(control, { app, ...c.req.valid("query") });
     return c.json(
       found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),

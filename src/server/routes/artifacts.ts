@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { getStoredArtifact, listArtifacts, presignDownload } from "../../control/artifacts.ts";
 import { parseDigest } from "../../core/digest.ts";
+import { readScope } from "../access.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { artifactView, toArtifactView } from "../schemas/artifact.ts";
@@ -37,12 +38,14 @@ const download = createRoute({
 
 /** Mounted at /artifacts: reading. */
 export const artifactRoutes = createRouter()
-  .openapi(list, async (c) =>
-    c.json((await listArtifacts(c.var.control, c.req.valid("query"))).map(toArtifactView), 200),
-  )
+  .openapi(list, async (c) => {
+    const { app, ...page } = c.req.valid("query");
+    const found = await listArtifacts(c.var.control, { scope: readScope(c, app), ...page });
+    return c.json(found.map(toArtifactView), 200);
+  })
   .openapi(show, async (c) => {
     const { digest } = c.req.valid("param");
-    const found = await getStoredArtifact(c.var.control, parseDigest(digest), c.req.valid("query").app);
+    const found = await getStoredArtifact(c.var.control, parseDigest(digest), readScope(c, c.req.valid("query").app));
     const view = toArtifactView(found);
     c.header("x-aether-size", String(view.size_bytes));
     c.header("x-aether-verified", String(view.verified));
@@ -52,12 +55,14 @@ export const artifactRoutes = createRouter()
   .openapi(meta, async (c) => {
     const { digest } = c.req.valid("param");
     return c.json(
-      toArtifactView(await getStoredArtifact(c.var.control, parseDigest(digest), c.req.valid("query").app)),
+      toArtifactView(
+        await getStoredArtifact(c.var.control, parseDigest(digest), readScope(c, c.req.valid("query").app)),
+      ),
       200,
     );
   })
   .openapi(download, async (c) => {
     const { digest } = c.req.valid("param");
-    const { url } = await presignDownload(c.var.control, parseDigest(digest), c.req.valid("query").app);
+    const { url } = await presignDownload(c.var.control, parseDigest(digest), readScope(c, c.req.valid("query").app));
     return c.redirect(url, 307);
   });

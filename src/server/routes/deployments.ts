@@ -1,6 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { createDeployment, getDeployment, listDeployments } from "../../control/deployments.ts";
+import { readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
+import type { ServerEnv } from "../context.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import {
@@ -46,7 +49,12 @@ const status = createRoute({ ...show, path: "/{id}/status", operationId: "deploy
 export const deploymentRoutes = createRouter()
   .openapi(list, async (c) => {
     const { control } = c.var;
-    const found = await listDeployments(control, c.req.valid("query"));
+    const { app, ...page } = c.req.valid("query");
+    const found = await listDeployments(control, {
+      ...page,
+      app: app === undefined ? undefined : readableApp(c, app),
+      scope: readScope(c),
+    });
     return c.json(
       found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),
       200,
@@ -58,7 +66,7 @@ export const deploymentRoutes = createRouter()
     const deployment = await createDeployment(
       control,
       {
-        app: body.app_name,
+        app: writableApp(c, body.app_name),
         digest: body.digest,
         artifactUrl: body.artifact_url,
         config: body.config,
@@ -72,11 +80,12 @@ export const deploymentRoutes = createRouter()
       .catch((error: unknown) => control.log.error("the rollout could not start, it is tried again", { error }));
     return c.json({ id: deployment.id, status: deployment.status, version: deployment.version }, 201);
   })
-  .openapi(show, async (c) => c.json(await showDeployment(c.var.control, c.req.valid("param").id), 200))
-  .openapi(status, async (c) => c.json(await showDeployment(c.var.control, c.req.valid("param").id), 200));
+  .openapi(show, async (c) => c.json(await showDeployment(c, c.req.valid("param").id), 200))
+  .openapi(status, async (c) => c.json(await showDeployment(c, c.req.valid("param").id), 200));
 
-async function showDeployment(control: Parameters<typeof getDeployment>[0], id: string) {
-  const found = await getDeployment(control, id);
+async function showDeployment(c: Context<ServerEnv>, id: string) {
+  const { control } = c.var;
+  const found = await getDeployment(control, id, readScope(c));
   const replicas = await control.runtime.replicas(found.app);
   return { ...toDeploymentView(found, control.runtime.url(found.app)), replicas };
 }

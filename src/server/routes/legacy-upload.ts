@@ -3,6 +3,7 @@ import { completeUpload } from "../../control/completion.ts";
 import { presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import { AetherError } from "../../lib/errors.ts";
+import { writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -34,11 +35,12 @@ const upload = createRoute({
 export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   c.header("x-aether-deprecated", "true");
   const { control } = c.var;
-  const digest = parseDigest(c.req.header("x-aether-artifact-digest"));
   const form = c.req.valid("form");
+  const app = writableApp(c, form.app_name);
+  const digest = parseDigest(c.req.header("x-aether-artifact-digest"));
   const artifact: unknown = form.artifact;
   if (!(artifact instanceof Blob)) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
-  const request = { app: form.app_name, digest, sizeBytes: artifact.size };
+  const request = { app, digest, sizeBytes: artifact.size };
   const { artifact: reserved, signed } = await presignUpload(control, request, actorOf(c));
   if (signed) await put(artifact, signed);
   const { duplicate, artifact: stored } = await completeUpload(control, request, actorOf(c));

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { getApp } from "../../control/apps.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { parseSince, sincePattern } from "../../lib/durations.ts";
+import { readableApp } from "../access.ts";
 import { failures, raw } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { appParam } from "../schemas/fields.ts";
@@ -41,7 +42,7 @@ const logs = createRoute({
 /** Mounted at /apps. */
 export const logRoutes = createRouter().openapi(logs, async (c) => {
   const { control } = c.var;
-  const { app } = c.req.valid("param");
+  const app = readableApp(c, c.req.valid("param").app);
   const query = c.req.valid("query");
   await getApp(control.db, app);
   const since = query.since === undefined ? {} : { since: parseSince(query.since, control.now()) };

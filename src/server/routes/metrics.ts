@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { allApps } from "../access.ts";
 import { failures } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 
@@ -7,6 +8,7 @@ const show = createRoute({
   path: "/metrics",
   operationId: "metrics.show",
   summary: "Counts and times, in Prometheus' text format",
+  middleware: allApps, // they name apps
   responses: { ...failures, 200: { description: "The metrics", content: { "text/plain": { schema: z.string() } } } },
 });
 

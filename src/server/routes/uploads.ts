@@ -4,6 +4,7 @@ import { joinParts, presignPart, startMultipart } from "../../control/multipart.
 import { abandonUpload, presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import type { CompleteView } from "../../core/wire.ts";
+import { writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -77,14 +78,14 @@ const abandon = createRoute({
 export const uploadRoutes = createRouter()
   .openapi(presign, async (c) => {
     const { app_name, digest, size_bytes } = c.req.valid("json");
-    const request = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const request = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
     const { artifact, signed } = await presignUpload(c.var.control, request, actorOf(c));
     const view = { storage_key: artifact.storageKey, upload_url: signed?.url ?? null, headers: signed?.headers ?? {} };
     return c.json({ ...view, method: signed ? ("PUT" as const) : ("NONE" as const) }, 200);
   })
   .openapi(complete, async (c) => {
     const { app_name, digest, size_bytes, idempotency_key } = c.req.valid("json");
-    const completion = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const completion = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
     return c.json(
       toCompleteView(await completeUpload(c.var.control, completion, actorOf(c)), completion, idempotency_key),
       200,
@@ -92,20 +93,20 @@ export const uploadRoutes = createRouter()
   })
   .openapi(start, async (c) => {
     const { app_name, digest, size_bytes } = c.req.valid("json");
-    const request = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const request = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
     const artifact = await startMultipart(c.var.control, request, actorOf(c));
     return c.json({ upload_id: artifact.uploadId ?? "", storage_key: artifact.storageKey }, 200);
   })
   .openapi(part, async (c) => {
     const { app_name, digest, upload_id, part_number, size_bytes } = c.req.valid("json");
-    const upload = { app: app_name, digest: parseDigest(digest), uploadId: upload_id };
+    const upload = { app: writableApp(c, app_name), digest: parseDigest(digest), uploadId: upload_id };
     const wanted = { ...upload, partNumber: part_number, sizeBytes: size_bytes };
     const { url, headers } = await presignPart(c.var.control, wanted);
     return c.json({ url, method: "PUT" as const, headers }, 200);
   })
   .openapi(join, async (c) => {
     const { app_name, digest, size_bytes, upload_id, parts, idempotency_key } = c.req.valid("json");
-    const completion = { app: app_name, digest: parseDigest(digest), sizeBytes: size_bytes };
+    const completion = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
     const received = parts.map(({ part_number, etag }) => ({ partNumber: part_number, etag }));
     await joinParts(c.var.control, { ...completion, uploadId: upload_id, parts: received });
     return c.json(
@@ -115,7 +116,7 @@ export const uploadRoutes = createRouter()
   })
   .openapi(abandon, async (c) => {
     const { app } = c.req.valid("query");
-    await abandonUpload(c.var.control, app, parseDigest(c.req.valid("param").digest), actorOf(c));
+    await abandonUpload(c.var.control, writableApp(c, app), parseDigest(c.req.valid("param").digest), actorOf(c));
     return c.body(null, 204);
   });
 
