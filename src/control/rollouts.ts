@@ -17,6 +17,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   const applied = new Set<string>();
   let writing: Promise<void> = Promise.resolve();
   let reconciling: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
 
   async function write(event: RuntimeEvent): Promise<void> {
     try {
@@ -57,7 +58,14 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   });
   return {
     reconcile: () => {
-      reconciling = reconciling.catch(() => {}).then(reconcileOnce);
+      // One that has not begun yet will see what this caller wrote, too: a hundred deployments need two, not a hundred.
+      next ??= reconciling
+        .catch(() => {})
+        .then(() => {
+          next = undefined;
+          return reconcileOnce();
+        });
+      reconciling = next;
       return reconciling;
     },
     settle: async () => {

@@ -1,4 +1,4 @@
-import Ajv from "ajv/dist/2020.js";
+import Ajv, { type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 interface ApiDocument {
@@ -33,6 +33,8 @@ export function createAnswerCheck(document: ApiDocument) {
     operations,
   }));
 
+  const validators = new Map<object, ValidateFunction>();
+
   function operationOf({ method, path }: Answer): Operation | undefined {
     const found = routes
       .filter(({ pattern }) => pattern.test(path))
@@ -54,7 +56,8 @@ export function createAnswerCheck(document: ApiDocument) {
     if (!types.includes(type)) return `${what} as ${type}, and its document knows ${types.join(", ") || "no body"}`;
     const schema = described.content?.[type]?.schema;
     if (schema === undefined || type !== "application/json") return undefined;
-    const validate = ajv.compile(rooted(schema));
+    const validate = validators.get(schema) ?? ajv.compile(rooted(schema));
+    validators.set(schema, validate);
     if (validate(JSON.parse(answer.body))) return undefined;
     return `${what}, and the body differs from its schema: ${ajv.errorsText(validate.errors)}\n${answer.body.slice(0, 500)}`;
   };
