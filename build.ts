@@ -40,8 +40,12 @@ async function buildRelease(): Promise<void> {
 async function compile({ outfile, target }: { outfile: string; target?: Bun.Build.CompileTarget }): Promise<void> {
   await mkdir(join(outfile, ".."), { recursive: true });
   const result = await Bun.build({
-    // A worker is loaded by its path in the binary, so it is an entry point of its own; what is run stands first.
-    entrypoints: [join(root, "src/main.ts"), join(root, "src/artifact/pack/member-worker.ts")],
+    // Workers are loaded by their paths in the binary, so each is an entry point of its own; what is run stands first.
+    entrypoints: [
+      join(root, "src/main.ts"),
+      join(root, "src/artifact/pack/member-worker.ts"),
+      join(root, "src/artifact/pack/artifact-worker.ts"),
+    ],
     format: "esm",
     // Each command is a chunk of its own, so that a cold start reads only what it runs.
     splitting: true,

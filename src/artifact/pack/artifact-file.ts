@@ -5,12 +5,14 @@ import { artifactFileName } from "../../core/artifact-layout.ts";
 import type { Digest } from "../../core/digest.ts";
 import { syncFolder } from "../../lib/durable-write.ts";
 import { asDiskError, asFolderError } from "../../lib/errors.ts";
+import { startArtifactThread } from "./artifact-thread.ts";
 import { removeAbandonedFiles, temporaryPath } from "./temporary-files.ts";
 
 /** An artifact while it is written. */
 export interface ArtifactFile {
   /** Bytes appended so far. */
   readonly sizeBytes: number;
+  /** Takes `bytes` over: whoever gave them reads them no more. */
   append(bytes: Uint8Array): Promise<void>;
   /** Puts the file under its name, whole and on the disk. */
   finish(): Promise<{ path: string; digest: Digest }>;
@@ -27,25 +29,27 @@ export async function createArtifactFile(folder: string, now: Date): Promise<Art
     removeAbandonedFiles(folder, now);
     return open(temporary, "wx", 0o644);
   });
-  const hash = new Bun.CryptoHasher("sha256");
-  let writing: Promise<void> = Promise.resolve();
+  const thread = startArtifactThread();
+  const writing: Promise<void>[] = [];
   let syncing: Promise<void> = Promise.resolve();
+  let unwritten = 0;
   let unsynced = 0;
   let sizeBytes = 0;
   let isOpen = true;
 
-  /** The thread pool writes one piece while the next one is hashed. */
   async function append(bytes: Uint8Array): Promise<void> {
-    await writing;
-    writing = guard(() => writeAll(bytes));
-    writing.catch(() => {}); // seen by the next call, and by `finish`
-    sizeBytes += bytes.length;
-    hash.update(bytes);
+    const { length } = bytes;
+    sizeBytes += length;
+    unwritten += length;
+    const last = guard(() => thread.append(handle.fd, bytes)).then(() => written(length));
+    last.catch(() => {}); // seen by a later call, and by `finish`
+    writing.push(last);
+    while (unwritten > aheadBytes && writing.length > 0) await writing.shift();
   }
 
-  async function writeAll(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
-    unsynced += bytes.length;
+  async function written(length: number): Promise<void> {
+    unwritten -= length;
+    unsynced += length;
     if (unsynced < syncEveryBytes) return;
     unsynced = 0;
     await syncing;
@@ -54,10 +58,10 @@ export async function createArtifactFile(folder: string, now: Date): Promise<Art
   }
 
   async function finish(): Promise<{ path: string; digest: Digest }> {
-    const digest = hash.digest("hex");
-    const path = join(folder, artifactFileName(digest));
-    await writing;
+    for (const last of writing) await last;
     await syncing;
+    const digest = await thread.digest();
+    const path = join(folder, artifactFileName(digest));
     await guard(async () => {
       await handle.sync();
       await close();
@@ -73,7 +77,8 @@ export async function createArtifactFile(folder: string, now: Date): Promise<Art
   }
 
   async function discard(): Promise<void> {
-    await Promise.allSettled([writing, syncing]); // whoever appended knows already
+    await Promise.allSettled([...writing, syncing]); // whoever appended knows already
+    thread.close();
     await close();
     await rm(temporary, { force: true });
   }
@@ -95,6 +100,9 @@ function makeFolder(folder: string): void {
     throw asFolderError(error, "write the artifact to", folder);
   }
 }
+
+/** So much may wait for the thread that writes: enough that it never waits for this one, which is busy listing the tree. */
+const aheadBytes = 16 * 1024 * 1024;
 
 /** The disk starts early, so that little is left to wait for at the end. */
 const syncEveryBytes = 8 * 1024 * 1024;

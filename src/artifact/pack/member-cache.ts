@@ -1,8 +1,19 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../../lib/errors.ts";
 import { removeAbandonedFiles, temporaryPath } from "./temporary-files.ts";
+import { writeFully } from "./write-fully.ts";
 
 /** A compressed member as the cache keeps it. */
 export interface CachedMember {
@@ -23,9 +34,10 @@ export const memberFile = (folder: string, key: string): string => join(folder, 
 export function decodeMember(entry: Uint8Array): CachedMember | undefined {
   if (entry.length <= headerBytes) return undefined;
   const view = new DataView(entry.buffer, entry.byteOffset, headerBytes);
-  if (view.getBigUint64(0) !== Bun.hash.xxHash3(entry.subarray(sumBytes))) return undefined;
+  const bytes = entry.subarray(headerBytes);
+  if (view.getBigUint64(0) !== sumOf(entry.subarray(sumBytes, headerBytes), bytes)) return undefined;
   return {
-    bytes: entry.subarray(headerBytes),
+    bytes,
     sha256: Buffer.from(entry.subarray(sumBytes, sumBytes + 32)).toString("hex"),
     rawBytes: Number(view.getBigUint64(sumBytes + 32)),
   };
@@ -53,19 +65,26 @@ export async function readMember(folder: string, key: string): Promise<CachedMem
 
 /** Whole or not at all, also after `kill -9`; after a power cut the check sum tells, so that nothing waits for the disk. */
 export function writeMember(folder: string, key: string, { bytes, sha256, rawBytes }: CachedMember): void {
-  const entry = Buffer.alloc(headerBytes + bytes.length);
-  entry.write(sha256, sumBytes, "hex");
-  entry.writeBigUInt64BE(BigInt(rawBytes), sumBytes + 32);
-  entry.set(bytes, headerBytes);
-  entry.writeBigUInt64BE(Bun.hash.xxHash3(entry.subarray(sumBytes)), 0);
-  writeWhole(folder, memberFile(folder, key), entry);
+  const header = Buffer.alloc(headerBytes);
+  header.write(sha256, sumBytes, "hex");
+  header.writeBigUInt64BE(BigInt(rawBytes), sumBytes + 32);
+  header.writeBigUInt64BE(sumOf(header.subarray(sumBytes), bytes), 0);
+  writeWhole(folder, memberFile(folder, key), [header, bytes]);
 }
 
+/** The sum of both as they lie behind one another, without a copy that holds both. */
+const sumOf = (header: Uint8Array, bytes: Uint8Array): bigint => Bun.hash.xxHash3(bytes, Bun.hash.xxHash3(header));
+
 /** Writes a file of the cache beside its place and renames it there. */
-export function writeWhole(folder: string, path: string, data: string | Uint8Array): void {
+export function writeWhole(folder: string, path: string, parts: Uint8Array[]): void {
   const temporary = temporaryPath(folder);
   try {
-    writeFileSync(temporary, data);
+    const descriptor = openSync(temporary, "wx");
+    try {
+      for (const part of parts) writeFully(descriptor, part);
+    } finally {
+      closeSync(descriptor);
+    }
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

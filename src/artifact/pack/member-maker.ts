@@ -23,7 +23,7 @@ export function createMemberMaker(
   let made = 0;
 
   async function make(input: MemberInput): Promise<Member> {
-    if (pool === undefined && made >= inlineBytes) pool = createMemberPool(options, workers);
+    if (pool === undefined && made + sizeOf(input) > inlineBytes) pool = createMemberPool(options, workers);
     if (pool !== undefined) return pool.make(input);
     const member = makeMember(input, options);
     if (!member.reused) made += member.rawBytes;
@@ -32,3 +32,6 @@ export function createMemberMaker(
 
   return { make, window: workers * 3, close: () => pool?.close() };
 }
+
+const sizeOf = (input: MemberInput): number =>
+  "bytes" in input ? input.bytes.length : input.entries.reduce((sum, { size }) => sum + size, 0);

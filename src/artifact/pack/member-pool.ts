@@ -1,6 +1,7 @@
 import { AetherError } from "../../lib/errors.ts";
 import type { Member, MemberInput, MemberOptions } from "./member.ts";
 import type { MemberAnswer, MemberJob } from "./member-worker.ts";
+import { workerUrl } from "./worker-url.ts";
 
 /** Threads that make members. */
 export interface MemberPool {
@@ -16,7 +17,7 @@ export function createMemberPool(options: MemberOptions, workers: number): Membe
   let broken: Error | undefined;
 
   function startWorker(): Worker {
-    const worker = new Worker(workerUrl());
+    const worker = new Worker(workerUrl("member-worker.ts"));
     worker.unref(); // a pool that somebody forgot must not keep the process alive
     return worker;
   }
@@ -63,13 +64,6 @@ export function createMemberPool(options: MemberOptions, workers: number): Membe
   }
 
   return { make, close };
-}
-
-/** In a compiled binary the worker is a file of the binary's own root, wherever the bundler put this code. */
-function workerUrl(): string | URL {
-  return import.meta.url.includes("/$bunfs/")
-    ? "./artifact/pack/member-worker.ts"
-    : new URL("./member-worker.ts", import.meta.url);
 }
 
 function toError(answer: Exclude<MemberAnswer, { member: Member }>): Error {

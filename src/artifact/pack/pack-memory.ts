@@ -63,7 +63,7 @@ export function readPackMemory(folder: string, tree: string): PackMemory {
 /** Replaces the memory of a tree. */
 export function writePackMemory(folder: string, tree: string, memory: PackMemory): void {
   const body = JSON.stringify(Object.fromEntries(memory));
-  writeWhole(folder, memoryFile(folder, tree), `${sha256(body)}\n${body}`);
+  writeWhole(folder, memoryFile(folder, tree), [Buffer.from(`${sha256(body)}\n${body}`)]);
 }
 
 const memoryFile = (folder: string, tree: string): string => join(folder, `tree-${sha256(tree)}.json`);

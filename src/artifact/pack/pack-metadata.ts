@@ -24,17 +24,30 @@ export function createManifest(files: Manifest["files"], configText: string): Ma
 
 /** Tar bytes of the configuration and the manifest. */
 export function metadataTar(configText: string, manifest: Manifest): Uint8Array {
-  return Buffer.concat([tarFile(appConfigPath, configText), tarFile(manifestPath, `${JSON.stringify(manifest)}\n`)]);
+  return tarOf([
+    { path: appConfigPath, text: configText },
+    { path: manifestPath, text: `${JSON.stringify(manifest)}\n` },
+  ]);
 }
 
 /** Tar bytes of the table of contents, which lists all members but the one it stands in, and of the archive's end. */
 export function endTar(members: TableOfContents["members"]): Uint8Array {
   const toc: TableOfContents = { version: 1, members };
-  return Buffer.concat([tarFile(tocPath, `${JSON.stringify(toc)}\n`), endOfArchive]);
+  return Buffer.concat([tarOf([{ path: tocPath, text: `${JSON.stringify(toc)}\n` }]), endOfArchive]);
 }
 
-function tarFile(path: string, text: string): Uint8Array {
-  const body = Buffer.from(text);
-  const header = tarHeader({ kind: "file", path, size: body.length, executable: false, target: "" });
-  return Buffer.concat([header, body], header.length + paddedBytes(body.length));
+/** Written into one buffer: a manifest takes megabytes, and is copied once. */
+function tarOf(texts: { path: string; text: string }[]): Uint8Array {
+  const files = texts.map(({ path, text }) => {
+    const size = Buffer.byteLength(text);
+    return { text, size, header: tarHeader({ kind: "file", path, size, executable: false, target: "" }) };
+  });
+  const tar = Buffer.alloc(files.reduce((sum, { header, size }) => sum + header.length + paddedBytes(size), 0));
+  let at = 0;
+  for (const { header, text, size } of files) {
+    tar.set(header, at);
+    tar.write(text, at + header.length);
+    at += header.length + paddedBytes(size);
+  }
+  return tar;
 }

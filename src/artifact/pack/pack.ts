@@ -11,6 +11,7 @@ import { openPackCache, type PackCache } from "./pack-cache.ts";
 import { createLimits } from "./pack-limits.ts";
 import type { KnownPlan } from "./pack-memory.ts";
 import { appConfigText, createManifest, endTar, metadataTar } from "./pack-metadata.ts";
+import type { TreeEntry } from "./tree-entry.ts";
 import { type EntryGroup, type Walked, walkTree } from "./walk.ts";
 
 export interface PackOptions {
@@ -59,8 +60,8 @@ const defaultCacheBytes = 2 * 1000 ** 3;
 /** Packs a folder and its installed dependencies into one artifact: the same tree gives the same bytes everywhere. */
 export async function packFolder(options: PackOptions): Promise<PackedArtifact> {
   const { outFolder, appConfig, level, startedAt, onProgress, warn } = withDefaults(options);
-  const cache = openCache(withDefaults(options));
   const file = await createArtifactFile(outFolder, startedAt);
+  const cache = openCache(withDefaults(options)); // after the file, which would wait behind all that this starts to read
   const maker = createMemberMaker({ level, cacheFolder: cache.folder }, options.workers);
   const writer = createMemberWriter({ file, window: maker.window, onWritten: onProgress, warn });
   const source = { maker, level, find: cache.member, put: writer.put };
@@ -129,24 +130,24 @@ async function putTree(
   return { plans, learned: await Promise.all(learning), walked: next.value, rawBytes: limits.contentBytes };
 }
 
-/** SHA-256 of each entry's content by path. */
-function contentsOf(plans: MemberPlan[], learned: KnownPlan[]): Map<string, string> {
-  const contents = new Map<string, string>();
+/** SHA-256 of each entry's content. */
+function contentsOf(plans: MemberPlan[], learned: KnownPlan[]): Map<TreeEntry, string> {
+  const contents = new Map<TreeEntry, string>();
   for (const [index, { entries }] of plans.entries()) {
     const hashes = learned[index]?.contents.split(",") ?? [];
-    for (const [position, { path }] of entries.entries()) contents.set(path, hashes[position] ?? "");
+    for (const [position, entry] of entries.entries()) contents.set(entry, hashes[position] ?? "");
   }
   return contents;
 }
 
 interface Metadata {
   walked: Walked;
-  contents: Map<string, string>;
+  contents: Map<TreeEntry, string>;
   appConfig: AppConfig;
 }
 
 async function putMetadata({ walked, contents, appConfig }: Metadata, { maker, put }: MemberSource): Promise<Manifest> {
-  const files = walked.files.map(({ path }) => ({ path, sha256: contents.get(path) ?? "" }));
+  const files = walked.files.map((entry) => ({ path: entry.path, sha256: contents.get(entry) ?? "" }));
   const config = appConfigText(appConfig);
   const manifest = createManifest(files, config);
   const tar = metadataTar(config, manifest);
