@@ -8,6 +8,8 @@ export interface TreeEntry {
   kind: "file" | "folder" | "link";
   /** Inside the artifact, without a slash at its end. */
   path: string;
+  /** The last part of the path. */
+  name: string;
   /** On this disk. */
   source: string;
   /** Of a file, else 0. */
@@ -57,9 +59,9 @@ const byUnits = (a: Child, b: Child): number => (a.sortName < b.sortName ? -1 : 
 const byUtf8 = (a: Child, b: Child): number => Buffer.compare(Buffer.from(a.sortName), Buffer.from(b.sortName));
 
 /** What is packed for a child that is neither left out nor a folder with something in it. */
-export function toEntry({ path, source, stats, isFolder }: Child, root: string): TreeEntry {
+export function toEntry({ name, path, source, stats, isFolder }: Child, root: string): TreeEntry {
   const { mtimeMs, ctimeMs, ino } = stats;
-  const common = { path, source, size: 0, executable: false, target: "", mtimeMs, ctimeMs, ino };
+  const common = { path, name, source, size: 0, executable: false, target: "", mtimeMs, ctimeMs, ino };
   if (stats.isFile()) return { ...common, kind: "file", size: stats.size, executable: (stats.mode & 0o100) !== 0 };
   if (isFolder) return { ...common, kind: "folder" };
   if (!stats.isSymbolicLink()) throw notPackable(path, stats);
@@ -72,7 +74,7 @@ export function toEntry({ path, source, stats, isFolder }: Child, root: string):
 function namesIn(folder: string): (string | { name: string; raw: Buffer })[] {
   try {
     const names = readdirSync(folder);
-    if (!names.some((name) => name.includes("\ufffd"))) return names;
+    if (!names.join("").includes("\ufffd")) return names;
     return readdirSync(folder, { encoding: "buffer" }).map((bytes) => {
       const name = bytes.toString();
       return Buffer.from(name).equals(bytes) ? name : { name, raw: Buffer.concat([Buffer.from(folder), bytes]) };

@@ -53,7 +53,7 @@ test("the file is named after its own SHA-256 and nothing else lands beside it",
   expect(readdirSync(join(folder.path, "out"))).toEqual([basename(path)]);
 });
 
-test("entries stand in the promised order: packages, the application, metadata", async () => {
+test("entries stand in the promised order: packages, the application, metadata, by name inside each", async () => {
   await using folder = await temporaryFolder();
   const { path } = await packSample(folder.path);
   const names: string[] = [];
@@ -65,11 +65,11 @@ test("entries stand in the promised order: packages, the application, metadata",
     "node_modules/express/index.js",
     "node_modules/express/node_modules/debug/index.js",
     `node_modules/long/${"deep/".repeat(30)}${"n".repeat(120)}.js`,
-    "bin/run",
-    "empty.txt",
-    "package.json",
     "public/current",
+    "empty.txt",
     "public/größe.txt",
+    "package.json",
+    "bin/run",
     "server.js",
     "uploads/",
     ".aether/app.json",
