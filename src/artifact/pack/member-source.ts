@@ -41,7 +41,7 @@ export async function putPlan(
   return {
     learned: member.then(({ key, contents, bytes }) => ({
       keys: [key],
-      contents: contents.join(),
+      contents,
       sizeBytes: bytes.length,
     })),
   };
@@ -63,7 +63,7 @@ async function reuse(plan: MemberPlan, known: KnownPlan, { find, maker }: Member
   const [key = ""] = known.keys;
   const found = await find(key);
   if (found === undefined) return maker.make(inputOf(plan));
-  return { ...found, key, contents: known.contents.split(","), reused: true };
+  return { ...found, key, contents: known.contents, reused: true };
 }
 
 /** Reads a large file once, from start to end, so that its hash and its members cannot tell different stories. */
@@ -101,7 +101,7 @@ async function reusePiece(
 ): Promise<Member> {
   const { entry, index, key } = piece;
   const found = await source.find(key);
-  if (found !== undefined) return { ...found, key, contents: [], reused: true };
+  if (found !== undefined) return { ...found, key, contents: "", reused: true };
   const descriptor = openListed(entry);
   try {
     const { bytes } = readPiece(descriptor, entry, index);

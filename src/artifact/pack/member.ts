@@ -26,8 +26,8 @@ export interface Member {
   sha256: string;
   /** Of the tar stream. */
   rawBytes: number;
-  /** SHA-256 of each entry's content: a file's bytes, a link's target, "" for a folder. */
-  contents: string[];
+  /** SHA-256 of each entry's content, joined by commas: a file's bytes, a link's target, "" for a folder. */
+  contents: string;
   reused: boolean;
   /** Why the cache could not keep it. */
   warning?: string | undefined;
@@ -64,14 +64,14 @@ export const keyOfBytes = (bytes: Uint8Array, level: number): string => keyOf(fr
 interface RawMember {
   /** The tar bytes; headers are only written when somebody asks. */
   raw(): Uint8Array;
-  contents: string[];
+  contents: string;
   /** Equal exactly when the tar bytes are. */
   identity: string;
 }
 
 const fromBytes = (bytes: Uint8Array): RawMember => ({
   raw: () => bytes,
-  contents: [],
+  contents: "",
   identity: `bytes ${bytes.length} ${sha256(bytes)}`,
 });
 
@@ -94,7 +94,7 @@ function readEntries(entries: MemberEntry[]): RawMember {
     at += paddedBytes(entry.size);
     buffer.fill(0, end, at);
   }
-  return { raw: () => buffer.subarray(0, size), contents, identity: identity.join("") };
+  return { raw: () => buffer.subarray(0, size), contents: contents.join(), identity: identity.join("") };
 }
 
 function contentHash({ kind, target }: MemberEntry, bytes: Uint8Array): string {

@@ -61,13 +61,23 @@ const byUtf8 = (a: Child, b: Child): number => Buffer.compare(Buffer.from(a.sort
 /** What is packed for a child that is neither left out nor a folder with something in it. */
 export function toEntry({ name, path, source, stats, isFolder }: Child, root: string): TreeEntry {
   const { mtimeMs, ctimeMs, ino } = stats;
-  const common = { path, name, source, size: 0, executable: false, target: "", mtimeMs, ctimeMs, ino };
-  if (stats.isFile()) return { ...common, kind: "file", size: stats.size, executable: (stats.mode & 0o100) !== 0 };
-  if (isFolder) return { ...common, kind: "folder" };
-  if (!stats.isSymbolicLink()) throw notPackable(path, stats);
-  const target = readlinkSync(source);
-  checkLink({ path, source, target, root });
-  return { ...common, kind: "link", target };
+  const isFile = stats.isFile();
+  const isLink = stats.isSymbolicLink();
+  if (!isFile && !isFolder && !isLink) throw notPackable(path, stats);
+  const target = isLink ? readlinkSync(source) : "";
+  if (isLink) checkLink({ path, source, target, root });
+  return {
+    kind: isFile ? "file" : isFolder ? "folder" : "link",
+    path,
+    name,
+    source,
+    size: isFile ? stats.size : 0,
+    executable: isFile && (stats.mode & 0o100) !== 0,
+    target,
+    mtimeMs,
+    ctimeMs,
+    ino,
+  };
 }
 
 /** A name that is not valid UTF-8 comes with its whole path in bytes, since text cannot carry it. */
