@@ -15,8 +15,8 @@ import type {
   PresignView,
 } from "../core/wire.ts";
 import { AetherError, isFailureCode } from "../lib/errors.ts";
+import { isTimeout } from "../lib/network-reason.ts";
 import { retry } from "../lib/retry.ts";
-import { isTimeout } from "./network-reason.ts";
 
 export interface ClientOptions {
   server: string;

@@ -1,5 +1,5 @@
 import { AetherError, isFailureCode } from "../lib/errors.ts";
-import { networkReason } from "./network-reason.ts";
+import { networkReason } from "../lib/network-reason.ts";
 
 export interface PutOptions {
   url: string;

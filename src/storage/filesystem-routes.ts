@@ -1,6 +1,6 @@
 import { AetherError, asDiskError } from "../lib/errors.ts";
 import type { StorageFiles } from "./filesystem.ts";
-import { isObjectKey } from "./object-files.ts";
+import { isObjectKey } from "./object-key.ts";
 import { receiveFile, tooLong } from "./receive-file.ts";
 import { relieveDisk } from "./relieve-disk.ts";
 import { serveFile } from "./serve-file.ts";

@@ -72,19 +72,26 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
   const urlFor = (audience: Audience, terms: Parameters<typeof signPath>[1]): string =>
     (audience === "client" ? options.publicUrl : options.internalUrl).replace(/\/+$/, "") + signPath(secret, terms);
 
+  async function remove(key: string): Promise<void> {
+    await grants.end(key); // first: an upload that ends now sees it gone and takes its object back
+    await objects.remove(key);
+  }
+
   return {
     kind: "filesystem",
     handle: createStorageRoutes(files, secret),
 
     check: () => usable(files, objects.check()),
 
-    async presignPut({ key, digest, sizeBytes, expiresSeconds }) {
+    refusesOtherBytes: () => true,
+
+    async presignPut({ key, digest, sizeBytes, expiresSeconds, audience = "client" }) {
       objects.pathOf(key);
       const expires = expiry(expiresSeconds);
       const grant = await usable(files, grants.give(key, new Date(expires * 1000)));
       const size: Record<string, string> = sizeBytes === undefined ? {} : { size: String(sizeBytes) };
       return {
-        url: urlFor("client", { method: "PUT", key, expires, terms: { digest, grant, ...size } }),
+        url: urlFor(audience, { method: "PUT", key, expires, terms: { digest, grant, ...size } }),
         method: "PUT",
         headers: {
           "x-amz-checksum-sha256": Buffer.from(digest, "hex").toString("base64"),
@@ -107,10 +114,8 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
       throw new AetherError("not_found", `The artifact storage holds no ${key}.`);
     },
 
-    async remove(key) {
-      await grants.end(key); // first: an upload that ends now sees it gone and takes its object back
-      await objects.remove(key);
-    },
+    remove,
+    abandon: remove, // its URLs name a grant that is gone, also after a later one is given
 
     list: (prefix) => objects.list(prefix),
 
@@ -145,6 +150,8 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
       });
       if (owned !== undefined) await multipart.end(uploadId);
     },
+
+    listMultiparts: (prefix) => multipart.unfinished(prefix),
 
     async sweep({ temporaryMs, multipartMs }) {
       await sweepFolder(incoming, new Date(now().getTime() - temporaryMs));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeFileDurably } from "../lib/durable-write.ts";
 import { AetherError } from "../lib/errors.ts";
 import { ignoring } from "./object-files.ts";
-import type { ListedPart, UploadedPart } from "./storage.ts";
+import type { ListedPart, StartedMultipart, UploadedPart } from "./storage.ts";
 
 /** Uploads in parts: `multipart/<upload id>/` holds `key` and one file `<number>-<sha256>` for each finished part. */
 export type MultipartFiles = ReturnType<typeof createMultipartFiles>;
@@ -83,6 +83,15 @@ export function createMultipartFiles(folder: string) {
       const ended = join(root, `ended-${randomUUID()}`);
       await ignoring(["ENOENT"], rename(join(root, uploadId), ended));
       await rm(ended, { recursive: true, force: true });
+    },
+
+    /** Uploads of keys with this prefix; each dates from its latest part. */
+    async *unfinished(prefix: string): AsyncGenerator<StartedMultipart> {
+      for (const uploadId of ((await ignoring(["ENOENT"], readdir(root))) ?? []).filter(isUploadId)) {
+        const key = await ignoring(["ENOENT"], readFile(join(root, uploadId, "key"), "utf8"));
+        const found = await ignoring(["ENOENT"], stat(join(root, uploadId)));
+        if (key?.startsWith(prefix) && found) yield { key, uploadId, startedAt: found.mtime };
+      }
     },
 
     /** Ends what had no new part for `olderThanMs`, and finishes ends that were cut short. */

@@ -3,13 +3,8 @@ import { link, mkdir, open, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../lib/durable-write.ts";
 import { systemCode } from "../lib/errors.ts";
+import { isObjectKey } from "./object-key.ts";
 import type { StoredObject } from "./storage.ts";
-
-/** No segment is empty or starts with a dot, so no key leaves the folder or names a hidden file. */
-const keyPattern = /^(?!.{513})[a-z0-9][A-Za-z0-9._-]*(\/[a-z0-9][A-Za-z0-9._-]*)*$/;
-
-/** Whether `key` may name an object. */
-export const isObjectKey = (key: string): boolean => keyPattern.test(key);
 
 /** Finished objects as files: `objects/<key>`, each made from a finished file by one link and never written again. */
 export type ObjectFiles = ReturnType<typeof createObjectFiles>;

@@ -16,6 +16,8 @@ export interface SignedPut {
   digest: Digest;
   sizeBytes?: number;
   expiresSeconds: number;
+  /** Who will send it; laptops unless said otherwise. */
+  audience?: Audience;
 }
 
 /** A PUT of one part: of exactly `sizeBytes`, else of at most `maxBytes` where the store can hold a client to that. */
@@ -32,6 +34,8 @@ export interface StoredObject {
   key: string;
   sizeBytes: number;
   modifiedAt: Date;
+  /** What the store itself found the bytes to hash to, where it keeps that. */
+  checksum?: Digest | undefined;
 }
 
 /** A finished part of a multipart upload, as the store named it when the part was sent. */
@@ -45,6 +49,13 @@ export interface ListedPart extends UploadedPart {
   sizeBytes: number;
 }
 
+/** A multipart upload that was neither completed nor aborted. */
+export interface StartedMultipart {
+  key: string;
+  uploadId: string;
+  startedAt: Date;
+}
+
 /**
  * Where artifacts lie. Keys are `artifacts/<app>/<digest>/app.tar.gz`, written once and never changed. Missing objects
  * are `undefined` from `head`, `not_found` from `read`; an unusable store throws `service_unavailable`.
@@ -53,6 +64,8 @@ export interface ArtifactStorage {
   readonly kind: "filesystem" | "s3";
   /** Throws when the store cannot be read and written now. */
   check(): Promise<void>;
+  /** Whether a signed PUT of other bytes is refused, as far as is known; where it is not, bytes must be hashed again. */
+  refusesOtherBytes(): boolean;
   /** A PUT bound to key, checksum, length and expiry, that succeeds at most once (412 when the object exists). */
   presignPut(put: SignedPut): Promise<SignedRequest>;
   presignGet(key: string, options: { expiresSeconds: number; audience: Audience }): Promise<SignedRequest>;
@@ -61,6 +74,8 @@ export interface ArtifactStorage {
   read(key: string): Promise<ReadableStream<Uint8Array>>;
   /** Idempotent. */
   remove(key: string): Promise<void>;
+  /** Ends an upload: bytes go as with `remove`, and URLs that were given out store nothing until `remove` is called. */
+  abandon(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<StoredObject>;
   startMultipart(key: string): Promise<string>;
   presignPart(part: SignedPart): Promise<SignedRequest>;
@@ -70,6 +85,8 @@ export interface ArtifactStorage {
   completeMultipart(key: string, uploadId: string, parts: UploadedPart[]): Promise<void>;
   /** Idempotent: parts are deleted and their URLs stop. */
   abortMultipart(key: string, uploadId: string): Promise<void>;
+  /** Unfinished uploads of keys with this prefix. Some stores (MinIO) list those of one whole key only. */
+  listMultiparts(prefix: string): AsyncIterable<StartedMultipart>;
 }
 
 /** The key an artifact's bytes are stored under; bytes are stored per app. */

@@ -8,6 +8,7 @@ import { $ } from "bun";
 import postgres from "postgres";
 import type { Database } from "../../src/db/client.ts";
 import { openPostgres } from "../../src/db/postgres.ts";
+import { freePort } from "./free-port.ts";
 import { type Tier, tier } from "./tier.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -148,12 +149,4 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function freePort(): number {
-  const probe = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = probe;
-  probe.stop(true);
-  if (port === undefined) throw new Error("The machine gave no free port.");
-  return port;
 }

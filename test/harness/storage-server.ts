@@ -48,7 +48,8 @@ export type StorageServer = Awaited<ReturnType<typeof storageServer>>;
 export function sample(bytes: Uint8Array | string, app = "shop") {
   const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
   const digest = new Bun.CryptoHasher("sha256").update(data).digest("hex");
-  return { data, digest, sizeBytes: data.length, key: artifactKey(app, digest) };
+  const checksum = Buffer.from(digest, "hex").toString("base64");
+  return { data, digest, checksum, sizeBytes: data.length, key: artifactKey(app, digest) };
 }
 
 async function filesBelow(folder: string): Promise<string[]> {

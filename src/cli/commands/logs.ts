@@ -1,12 +1,12 @@
 import type { LogLine } from "../../core/log-line.ts";
 import { parseSince } from "../../lib/durations.ts";
 import { AetherError } from "../../lib/errors.ts";
+import { networkReason } from "../../lib/network-reason.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { createClient, isOfType, notAether } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { ndjson } from "../ndjson.ts";
-import { networkReason } from "../network-reason.ts";
 import { parseGiven } from "../usage.ts";
 
 export default defineCommand({

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { networkReason } from "../../src/cli/network-reason.ts";
+import { networkReason } from "../../src/lib/network-reason.ts";
 
 test("a connection that is cut is told without Bun's own advice", async () => {
   using cutting = Bun.listen({

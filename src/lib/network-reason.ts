@@ -1,4 +1,4 @@
-import { messageOf, systemCode } from "../lib/errors.ts";
+import { messageOf, systemCode } from "./errors.ts";
 
 const reasons: Record<string, string> = {
   ECONNREFUSED: "nothing listens there",
