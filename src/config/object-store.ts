@@ -3,7 +3,7 @@ import { AetherError } from "../lib/errors.ts";
 /** Requests are signed with these; web identity's are fetched and renewed by the storage. */
 export type ObjectStoreCredentials =
   | { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined }
-  | { roleArn: string; webIdentityTokenFile: string };
+  | { roleArn: string; webIdentityTokenFile: string; stsUrl: string };
 
 /** An S3 bucket, or one of the stores that speak its language. */
 export interface ObjectStoreConfig {
@@ -59,8 +59,8 @@ function credentialsOf(values: Values, env: Record<string, string | undefined>):
   if (own[0] !== undefined || own[1] !== undefined) {
     throw invalid("AETHER_S3_ACCESS_KEY and AETHER_S3_SECRET_KEY belong together.", "Set both, or neither.");
   }
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE } =
-    env;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
+  const { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ENDPOINT_URL_STS } = env;
   if (AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
     return {
       accessKeyId: AWS_ACCESS_KEY_ID,
@@ -69,7 +69,8 @@ function credentialsOf(values: Values, env: Record<string, string | undefined>):
     };
   }
   if (AWS_ROLE_ARN && AWS_WEB_IDENTITY_TOKEN_FILE) {
-    return { roleArn: AWS_ROLE_ARN, webIdentityTokenFile: AWS_WEB_IDENTITY_TOKEN_FILE };
+    const stsUrl = AWS_ENDPOINT_URL_STS || `https://sts.${values.AETHER_S3_REGION}.amazonaws.com`;
+    return { roleArn: AWS_ROLE_ARN, webIdentityTokenFile: AWS_WEB_IDENTITY_TOKEN_FILE, stsUrl };
   }
   throw invalid(
     "There are no credentials for the S3 bucket.",

@@ -2,7 +2,7 @@ import { and, desc, eq } from "drizzle-orm";
 import type { Digest } from "../core/digest.ts";
 import { apps, artifacts } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
-import type { SignedRequest } from "../storage/storage.ts";
+import type { Audience, SignedRequest } from "../storage/storage.ts";
 import type { Control } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
@@ -45,10 +45,14 @@ export async function getStoredArtifact({ db }: Control, digest: Digest, scope: 
 }
 
 /** A fresh signed GET for a stored artifact: the one gate that every pod and every download passes. */
-export async function presignDownload(control: Control, digest: Digest, scope: Scope): Promise<SignedRequest> {
+export async function presignDownload(
+  control: Control,
+  digest: Digest,
+  { scope, audience }: { scope: Scope; audience: Audience },
+): Promise<SignedRequest> {
   const { artifact } = await getStoredArtifact(control, digest, scope);
   return control.storage.presignGet(artifact.storageKey, {
     expiresSeconds: control.settings.presignExpireSeconds,
-    audience: "runtime",
+    audience,
   });
 }

@@ -82,16 +82,21 @@ async function verify(control: Control, artifact: Artifact, completion: Completi
       { hint: "The object was removed; upload the artifact again." },
     );
   }
-  if (!settings.verifyRemoteHash || object.sizeBytes > settings.remoteHashMaxBytes) return false;
-  const found = await hashObject(control, artifact.storageKey, object.sizeBytes);
-  if (found === artifact.digest) {
-    countHash(control, "match");
-    return true;
+  if (settings.verifyRemoteDigest && object.checksum !== undefined && object.checksum !== artifact.digest) {
+    throw await otherBytes(control, artifact, object.checksum);
   }
-  countHash(control, "mismatch");
-  control.metrics.digestMismatch.inc();
+  const isSmallEnough = settings.verifyRemoteHash && object.sizeBytes <= settings.remoteHashMaxBytes;
+  if (!isSmallEnough && storage.refusesOtherBytes()) return false;
+  const found = await hashObject(control, artifact.storageKey, object.sizeBytes);
+  countHash(control, found === artifact.digest ? "match" : "mismatch");
+  if (found === artifact.digest) return true;
+  throw await otherBytes(control, artifact, found);
+}
+
+async function otherBytes({ storage, metrics }: Control, artifact: Artifact, found: Digest): Promise<AetherError> {
+  metrics.digestMismatch.inc();
   await storage.remove(artifact.storageKey);
-  throw new AetherError("digest_mismatch", `The stored bytes hash to ${found}, not to ${artifact.digest}.`, {
+  return new AetherError("digest_mismatch", `The stored bytes hash to ${found}, not to ${artifact.digest}.`, {
     hint: "The object was removed; upload the artifact again.",
   });
 }

@@ -22,6 +22,7 @@ export interface ControlSettings
     ServerConfig,
     | "presignExpireSeconds"
     | "verifyRemoteSize"
+    | "verifyRemoteDigest"
     | "verifyRemoteHash"
     | "remoteHashMaxBytes"
     | "maxArtifactSizeBytes"

@@ -4,7 +4,7 @@ import type { Digest } from "../core/digest.ts";
 import type { Tx } from "../db/client.ts";
 import { artifacts } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
-import { artifactKey, type SignedRequest } from "../storage/storage.ts";
+import { type Audience, artifactKey, type SignedRequest } from "../storage/storage.ts";
 import { type App, ensureApp, getApp } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
@@ -15,6 +15,8 @@ export interface UploadRequest {
   app: string;
   digest: Digest;
   sizeBytes?: number | undefined;
+  /** Who will send the bytes; laptops unless said otherwise. */
+  audience?: Audience;
 }
 
 /** A signed PUT for bytes that are not stored yet; `signed` is undefined when they are. Asking again is harmless. */
@@ -30,6 +32,7 @@ export async function presignUpload(
     digest: request.digest,
     ...(request.sizeBytes === undefined ? {} : { sizeBytes: request.sizeBytes }),
     expiresSeconds: control.settings.presignExpireSeconds,
+    ...(request.audience === undefined ? {} : { audience: request.audience }),
   });
   return { artifact, signed };
 }
@@ -129,6 +132,7 @@ async function renewPending(control: Control, tx: Tx, { app, request, actor }: R
   if (!artifact)
     throw new AetherError("conflict", "The artifact was removed while it was asked for.", { hint: "Try again." });
   if (artifact.status === "stored" || artifact.status === "verifying") return artifact;
+  if (artifact.status === "expired") await control.storage.remove(artifact.storageKey); // lets its key be written again
   const at = control.now();
   const [renewed = artifact] = await tx
     .update(artifacts)
@@ -140,14 +144,22 @@ async function renewPending(control: Control, tx: Tx, { app, request, actor }: R
 }
 
 // Storage first: a crash before the commit leaves a row that is expired again, never bytes that nobody knows of.
-async function expireUpload({ storage, now }: Control, tx: Tx, artifact: Artifact, actor: Actor): Promise<void> {
-  if (artifact.uploadId !== null) await storage.abortMultipart(artifact.storageKey, artifact.uploadId);
-  await storage.remove(artifact.storageKey);
+async function expireUpload(control: Control, tx: Tx, artifact: Artifact, actor: Actor): Promise<void> {
+  await endStoredUpload(control, artifact);
   await tx
     .update(artifacts)
     .set({ status: "expired", uploadId: null, expiresAt: null })
     .where(eq(artifacts.id, artifact.id));
-  await recordArtifact(tx, actor, { ...artifact, status: "expired" }, artifact.status, now());
+  await recordArtifact(tx, actor, { ...artifact, status: "expired" }, artifact.status, control.now());
+}
+
+async function endStoredUpload({ storage, settings, now }: Control, artifact: Artifact): Promise<void> {
+  const { storageKey: key, uploadId, presignedAt } = artifact;
+  if (uploadId !== null) await storage.abortMultipart(key, uploadId);
+  // One whose id was never written down: the server was killed in between.
+  for await (const orphan of storage.listMultiparts(key)) await storage.abortMultipart(orphan.key, orphan.uploadId);
+  const urlsEnd = (presignedAt?.getTime() ?? 0) + settings.presignExpireSeconds * 1000;
+  await (urlsEnd > now().getTime() ? storage.abandon(key) : storage.remove(key));
 }
 
 /** Refuses sizes that can never be stored. */

@@ -1,13 +1,17 @@
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
 import { type Housekeeping, housekeeping } from "./housekeeping.ts";
+import { orphanUploads } from "./orphan-uploads.ts";
 import { pendingUploads } from "./pending-uploads.ts";
 import { type Poller, runPoller } from "./poller.ts";
 import { rolloutsPoller } from "./rollouts.ts";
+import { type StorageProbe, storageProbe } from "./storage-probe.ts";
 
 export interface PollerOptions {
   pendingGcIntervalMs: number;
   housekeeping: Housekeeping;
+  /** Tries what the storage refuses, where that depends on whose it is. */
+  probe?: () => Promise<StorageProbe>;
 }
 
 /** Everything the server does by the clock. */
@@ -15,6 +19,8 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
   return [
     rolloutsPoller(rollouts, 5_000),
     pendingUploads(control, options.pendingGcIntervalMs),
+    orphanUploads(control, options.pendingGcIntervalMs),
+    ...(options.probe ? [storageProbe(control, options.probe, 10_000)] : []),
     ...housekeeping(options.housekeeping, 180_000),
   ];
 }

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from "../db/client.ts";
 import type { DataFolder } from "../db/data-folder.ts";
 import { migrate } from "../db/migrate.ts";
 import { createFilesystemStorage, type FilesystemStorage } from "../storage/filesystem.ts";
+import { createS3Storage, type S3Storage } from "../storage/s3/s3.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Addresses } from "./addresses.ts";
 
@@ -16,23 +17,26 @@ export interface DataOptions {
   now: () => Date;
 }
 
-/** The migrated database and the storage, in the data folder or where the configuration says. */
+/** The migrated database, and the storage of artifacts: in the data folder or where the configuration says. */
 export async function openData(
   { config, dataFolder, addresses, log, now }: DataOptions,
   stack: AsyncDisposableStack,
-): Promise<{ database: Database; storage: FilesystemStorage }> {
+): Promise<{ database: Database; storage: FilesystemStorage | S3Storage }> {
   const rootKey = await loadSecretsKey({ configured: config.secretsKey, dataFolder: dataFolder.path });
   const database = await openDatabase({ databaseUrl: config.databaseUrl, dataFolder, log });
   stack.defer(() => database.close());
   const applied = await migrate(database.db);
   if (applied.length > 0) log.info("migrated the database", { applied });
-  const storage = createFilesystemStorage({
-    folder: join(dataFolder.path, "storage"),
-    secret: deriveKey(rootKey, "storage urls"),
-    publicUrl: addresses.public,
-    internalUrl: addresses.internal,
-    now,
-    onError: (error) => log.error("the storage failed", { error }),
-  });
+  const { objectStore } = config;
+  const storage = objectStore
+    ? createS3Storage({ ...objectStore, now })
+    : createFilesystemStorage({
+        folder: join(dataFolder.path, "storage"),
+        secret: deriveKey(rootKey, "storage urls"),
+        publicUrl: addresses.public,
+        internalUrl: addresses.internal,
+        now,
+        onError: (error) => log.error("the storage failed", { error }),
+      });
   return { database, storage };
 }

@@ -27,7 +27,7 @@ export async function openRuntime(
     agent: { source: await Bun.file(agentPath).text() },
     env: machineEnvironment(env),
     gatewayUrl: (app) => gateway.url(app),
-    storageOrigins: [new URL(addresses.internal).origin],
+    storageOrigins: [new URL(config.objectStore?.baseUrl ?? addresses.internal).origin],
     authorization: `Bearer ${agentToken}`,
     graceMs: config.graceMs,
     startTimeoutMs: config.startTimeoutMs,

@@ -71,14 +71,22 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     stopping: stopping.signal,
   });
   api.serve((request, keepOpen) => {
-    if (new URL(request.url).pathname.startsWith("/storage/")) return storage.handle(request);
+    const isForStorage = storage.kind === "filesystem" && new URL(request.url).pathname.startsWith("/storage/");
+    if (isForStorage) return storage.handle(request);
     return app.fetch(request, { keepOpen });
   });
   const housekeeping = {
     database: () => database.maintain(now()),
-    storage: () => storage.sweep({ temporaryMs: hourMs, multipartMs: config.pendingTtlSecs * 1000 }),
+    storage: async () => {
+      if (storage.kind === "s3") return; // the bucket keeps no temporary files
+      await storage.sweep({ temporaryMs: hourMs, multipartMs: config.pendingTtlSecs * 1000 });
+    },
   };
-  const list = pollers(control, rollouts, { pendingGcIntervalMs: config.pendingGcIntervalSecs * 1000, housekeeping });
+  const list = pollers(control, rollouts, {
+    pendingGcIntervalMs: config.pendingGcIntervalSecs * 1000,
+    housekeeping,
+    ...(storage.kind === "s3" ? { probe: storage.probe } : {}),
+  });
   const polling = runPollers(list, control, stopping.signal);
   stack.defer(async () => {
     stopping.abort();
@@ -94,7 +102,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     data_dir: dataFolder.path,
     pid: process.pid,
   };
-  log.info("ready", { ...summary, database: database.kind });
+  log.info("ready", { ...summary, database: database.kind, storage: storage.kind });
   return {
     summary,
     async until(signal) {

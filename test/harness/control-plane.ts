@@ -8,6 +8,7 @@ import { listen } from "../../src/serve/listen.ts";
 import { apiDocument } from "../../src/server/api-document.ts";
 import { createApp } from "../../src/server/app.ts";
 import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
+import type { ArtifactStorage } from "../../src/storage/storage.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { createAnswerCheck } from "./answer-check.ts";
@@ -18,10 +19,13 @@ export interface HarnessOptions {
   open?: OpenTestDatabase;
   settings?: Partial<ControlSettings>;
   tokens?: ApiToken[];
+  /** Where artifacts lie instead of in files; it keeps its own time. */
+  artifacts?: ArtifactStorage;
 }
 
 /** A whole control plane: real SQL, real files, real HTTP on a free port; only the runtime is a fake, and the clock is ours. */
-export async function createHarness({ open = openTestDatabase, settings = {}, tokens = [] }: HarnessOptions = {}) {
+export async function createHarness(options: HarnessOptions = {}) {
+  const { open = openTestDatabase, settings = {}, tokens = [], artifacts } = options;
   const [folder, database] = await Promise.all([temporaryFolder(), open()]);
   const listener = listen({ host: "127.0.0.1", port: 0, what: "API", flag: "--port" });
   const api = `http://127.0.0.1:${listener.port}`;
@@ -38,7 +42,7 @@ export async function createHarness({ open = openTestDatabase, settings = {}, to
   const runtime = createFakeRuntime();
   const control: Control = {
     db: database.db,
-    storage,
+    storage: artifacts ?? storage,
     runtime,
     metrics: createMetrics(),
     now,
@@ -147,6 +151,7 @@ export const apiToken = (token: string, role: ApiToken["role"]): ApiToken => ({
 const defaults: Omit<ControlSettings, "internalUrl"> = {
   presignExpireSeconds: 900,
   verifyRemoteSize: true,
+  verifyRemoteDigest: true,
   verifyRemoteHash: true,
   remoteHashMaxBytes: 512 * 1024 ** 2,
   maxArtifactSizeBytes: 1024 ** 2,

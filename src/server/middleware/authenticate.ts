@@ -7,6 +7,8 @@ import type { Caller, ServerEnv } from "../context.ts";
 /** What an agent of this server may ask: the bytes it was told to run, and nothing else. */
 const agentPath = /^\/artifacts\/[0-9a-f]{64}\/download$/;
 const anyone: Caller = { id: "anonymous", name: "anonymous", role: "admin", apps: undefined };
+/** The name under which this server's own agents ask. */
+export const agentName = "agent";
 
 export interface AuthenticateOptions {
   tokens: ApiToken[];
@@ -17,7 +19,7 @@ export interface AuthenticateOptions {
 
 /** Finds the caller by bearer token. Tokens are compared by hash in constant time, and readers may only read. */
 export function authenticate({ tokens, required, agentToken }: AuthenticateOptions) {
-  const agent: ApiToken = { hash: hashToken(agentToken), role: "reader", name: "agent" };
+  const agent: ApiToken = { hash: hashToken(agentToken), role: "reader", name: agentName };
   return createMiddleware<ServerEnv>(async function authenticate(c, next) {
     const accepted = agentPath.test(c.req.path) ? [...tokens, agent] : tokens;
     const caller = findCaller(accepted, c.req.header("authorization"));

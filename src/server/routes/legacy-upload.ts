@@ -40,7 +40,7 @@ export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   const digest = parseDigest(c.req.header("x-aether-artifact-digest"));
   const artifact: unknown = form.artifact;
   if (!(artifact instanceof Blob)) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
-  const request = { app, digest, sizeBytes: artifact.size };
+  const request = { app, digest, sizeBytes: artifact.size, audience: "runtime" } as const;
   const { artifact: reserved, signed } = await presignUpload(control, request, actorOf(c));
   if (signed) await put(artifact, signed);
   const { duplicate, artifact: stored } = await completeUpload(control, request, actorOf(c));
@@ -55,7 +55,7 @@ async function put(
 ) {
   const response = await fetch(url, { method, headers, body });
   if (response.ok || response.status === 412) return;
-  if (response.status < 500)
+  if (response.status === 400)
     throw new AetherError("digest_mismatch", "The artifact does not hash to the digest announced.");
   throw new AetherError("service_unavailable", `The storage answered ${response.status}.`);
 }
