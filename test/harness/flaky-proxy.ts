@@ -9,6 +9,7 @@ export interface Faults {
 export async function flakyProxy(targetPort: () => number, { cutAfterBytes = [] }: Faults) {
   const sockets = new Set<Socket>();
   let cuts = 0;
+  let bytesUp = 0;
   const server = createServer((client) => {
     const upstream = connect(targetPort(), "127.0.0.1");
     for (const socket of [client, upstream]) {
@@ -23,6 +24,7 @@ export async function flakyProxy(targetPort: () => number, { cutAfterBytes = [] 
     let up = 0;
     client.on("data", (chunk) => {
       up += chunk.length;
+      bytesUp += chunk.length;
       const [limit] = cutAfterBytes;
       if (limit !== undefined && up > limit) {
         cutAfterBytes.shift();
@@ -40,6 +42,8 @@ export async function flakyProxy(targetPort: () => number, { cutAfterBytes = [] 
   return {
     port,
     cuts: () => cuts,
+    /** What clients have sent in all. */
+    bytesUp: () => bytesUp,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((closed) => server.close(() => closed()));
