@@ -64,6 +64,7 @@ export async function createBucket(options: Partial<S3StorageOptions> = {}, stor
   return {
     bucket,
     server,
+    options: { ...defaults, ...options },
     clock,
     /** Storage in this bucket, with other options. */
     open: (more: Partial<S3StorageOptions> = {}) => createS3Storage({ ...defaults, ...options, ...more }),

@@ -13,21 +13,22 @@ export interface S3Credentials {
 interface Session {
   keys: S3Keys;
   expiresAt: number;
-  givenAt: number;
 }
 
 const reserveMs = 300_000; // requests under way, and clocks that differ a little
-const renewedMs = 60_000; // a service that gives short sessions is not asked for each URL
+const pauseMs = 60_000; // a service that is in trouble, or gives short sessions, is not asked for each URL
 
 /** Static keys as they are; those of a web identity fetched once, and renewed before they expire. */
 export function createCredentials({ credentials, now }: Pick<S3StorageOptions, "credentials" | "now">): S3Credentials {
   if ("accessKeyId" in credentials) return { get: async () => credentials };
   let session: Session | undefined;
+  let askedAt = 0;
   let renewal: Promise<Session> | undefined;
 
   /** Of several that need new keys one asks, the others wait for it. */
   function renew(identity: S3WebIdentity): Promise<Session> {
-    renewal ??= assumeRole(identity, now).finally(() => {
+    askedAt = now().getTime();
+    renewal ??= assumeRole(identity).finally(() => {
       renewal = undefined;
     });
     return renewal;
@@ -36,20 +37,20 @@ export function createCredentials({ credentials, now }: Pick<S3StorageOptions, "
   return {
     async get(validForSeconds) {
       const at = now().getTime();
-      const isFresh = session !== undefined && at - session.givenAt < renewedMs;
-      const enough = session !== undefined && session.expiresAt - at > validForSeconds * 1000 + reserveMs;
-      if (session !== undefined && session.expiresAt > at && (enough || isFresh)) return session.keys;
+      const leftMs = session === undefined ? 0 : session.expiresAt - at;
+      const isEnough = leftMs > validForSeconds * 1000 + reserveMs || at - askedAt < pauseMs;
+      if (session !== undefined && leftMs > 0 && isEnough) return session.keys;
       try {
         session = await renew(credentials);
       } catch (error) {
-        if (session === undefined || session.expiresAt <= at) throw error; // the old keys are still good
+        if (session === undefined || leftMs <= 0) throw error; // else the old keys are still good
       }
       return session.keys;
     },
   };
 }
 
-async function assumeRole({ roleArn, webIdentityTokenFile, stsUrl }: S3WebIdentity, now: () => Date): Promise<Session> {
+async function assumeRole({ roleArn, webIdentityTokenFile, stsUrl }: S3WebIdentity): Promise<Session> {
   const token = await readFile(webIdentityTokenFile, "utf8").catch((cause: unknown) => {
     throw refused(`the token file ${webIdentityTokenFile} cannot be read: ${messageOf(cause)}`, cause);
   });
@@ -76,7 +77,6 @@ async function assumeRole({ roleArn, webIdentityTokenFile, stsUrl }: S3WebIdenti
   return {
     keys: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
     expiresAt: Expiration.getTime(),
-    givenAt: now().getTime(),
   };
 }
 

@@ -7,11 +7,16 @@ import { joinedUpload, partList, startedUpload, uploadList, writeParts } from ".
 /** The store may take its time to put the parts together before it says a word. */
 const joinPatienceMs = 60_000;
 
-/** Uploads in parts, as the store keeps them; `exists` tells whether an object is there. */
-export function createS3Multipart(
-  requests: S3Requests,
-  { encryption, exists }: { encryption: Record<string, string>; exists: (key: string) => Promise<boolean> },
-) {
+export interface MultipartOptions {
+  /** The headers that ask for encryption at rest. */
+  encryption: Record<string, string>;
+  /** The parameter of this name that sets the size of a page, if any. */
+  paged: (name: string) => Record<string, string>;
+  exists: (key: string) => Promise<boolean>;
+}
+
+/** Uploads in parts, as the store keeps them. */
+export function createS3Multipart(requests: S3Requests, { encryption, paged, exists }: MultipartOptions) {
   return {
     async startMultipart(key: string): Promise<string> {
       const request = { method: "POST", key, query: { uploads: "" }, headers: encryption } as const;
@@ -23,7 +28,7 @@ export function createS3Multipart(
       const parts: ListedPart[] = [];
       let marker: string | undefined = "0";
       while (marker !== undefined) {
-        const query: Record<string, string> = { uploadId, "part-number-marker": marker };
+        const query: Record<string, string> = { uploadId, "part-number-marker": marker, ...paged("max-parts") };
         const request = { method: "GET", key, query } as const;
         const { ListPartsResult: page } = await requests.ask(request, partList).catch(asUnknownUpload);
         parts.push(
@@ -68,7 +73,7 @@ export function createS3Multipart(
     async *listMultiparts(prefix: string): AsyncGenerator<StartedMultipart> {
       let markers: Record<string, string> | undefined = {};
       while (markers !== undefined) {
-        const query: Record<string, string> = { uploads: "", prefix, ...markers };
+        const query: Record<string, string> = { uploads: "", prefix, ...paged("max-uploads"), ...markers };
         const { ListMultipartUploadsResult: page } = await requests.ask({ method: "GET", query }, uploadList);
         for (const { Key, UploadId, Initiated } of page.Upload) {
           if (Key.startsWith(prefix)) yield { key: Key, uploadId: UploadId, startedAt: Initiated };

@@ -31,6 +31,8 @@ export interface S3StorageOptions {
   now: () => Date;
   /** A transfer without a byte for so long is broken off and tried again. */
   stallMs?: number;
+  /** How many entries one answer lists; without, as many as the store likes. */
+  pageSize?: number;
   /** The first pause between tries, which doubles; for tests. */
   retryDelayMs?: number;
 }

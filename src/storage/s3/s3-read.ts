@@ -48,6 +48,7 @@ async function* bytesOf(requests: S3Requests, reading: Reading, first: S3Answer)
       brokeAt = reading.offset;
       breaks += 1;
       if (breaks === attempts) throw error;
+      await requests.pause(breaks);
     } finally {
       answer?.guard.end();
     }

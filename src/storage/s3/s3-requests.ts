@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { retry } from "../../lib/retry.ts";
 import { broken, refusal, S3Failure } from "./s3-failure.ts";
@@ -66,6 +67,8 @@ export function createS3Requests(options: S3StorageOptions) {
   return {
     place,
     trying,
+    /** Before a transfer that broke so often goes on: longer and longer, with jitter. */
+    pause: (breaks: number) => sleep(Math.min(10_000, (retryDelayMs ?? 200) * 2 ** breaks) * (0.5 + Math.random() / 2)),
     presign: signing.presign,
 
     open: (request: S3Request): Promise<S3Answer> => trying(() => sendOnce(request), request.attempts),

@@ -18,6 +18,8 @@ export interface S3Storage extends ArtifactStorage {
 export function createS3Storage(options: S3StorageOptions): S3Storage {
   const requests = createS3Requests(options);
   const encryption = encryptionHeaders(options);
+  const paged = (name: string): Record<string, string> =>
+    options.pageSize === undefined ? {} : { [name]: String(options.pageSize) };
   let probed: S3Probe | undefined;
 
   async function head(key: string): Promise<StoredObject | undefined> {
@@ -85,7 +87,13 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
     async *list(prefix) {
       let page: Record<string, string> | undefined = {};
       while (page !== undefined) {
-        const query: Record<string, string> = { "list-type": "2", "encoding-type": "url", prefix, ...page };
+        const query: Record<string, string> = {
+          "list-type": "2",
+          "encoding-type": "url",
+          prefix,
+          ...paged("max-keys"),
+          ...page,
+        };
         const { ListBucketResult: found } = await requests.ask({ method: "GET", query }, objectList);
         for (const { Key, Size, LastModified } of found.Contents) {
           if (Size > 0) yield { key: decodeKey(Key), sizeBytes: Size, modifiedAt: LastModified };
@@ -95,7 +103,7 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
       }
     },
 
-    ...createS3Multipart(requests, { encryption, exists: async (key) => (await head(key)) !== undefined }),
+    ...createS3Multipart(requests, { encryption, paged, exists: async (key) => (await head(key)) !== undefined }),
 
     presignPart: async ({ key, uploadId, partNumber, sizeBytes, expiresSeconds }) => {
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > 10_000) {
