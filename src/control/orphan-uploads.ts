@@ -7,9 +7,12 @@ import type { Control } from "./control.ts";
  * server that was killed between starting one and writing down its id leaves such.
  */
 export async function abortOrphanUploads({ db, storage, settings, now }: Control): Promise<number> {
+  const before = now().getTime() - settings.pendingTtlSecs * 1000;
+  // All of them first: aborting one in between may take away the place where a store goes on listing.
+  const started = await Array.fromAsync(storage.listMultiparts("artifacts/"));
   let aborted = 0;
-  for await (const { key, uploadId, startedAt } of storage.listMultiparts("artifacts/")) {
-    if (now().getTime() - startedAt.getTime() < settings.pendingTtlSecs * 1000) continue;
+  for (const { key, uploadId, startedAt } of started) {
+    if (startedAt.getTime() > before) continue;
     const [named] = await db
       .select({ id: artifacts.id })
       .from(artifacts)

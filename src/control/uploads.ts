@@ -157,7 +157,8 @@ async function endStoredUpload({ storage, settings, now }: Control, artifact: Ar
   const { storageKey: key, uploadId, presignedAt } = artifact;
   if (uploadId !== null) await storage.abortMultipart(key, uploadId);
   // One whose id was never written down: the server was killed in between.
-  for await (const orphan of storage.listMultiparts(key)) await storage.abortMultipart(orphan.key, orphan.uploadId);
+  const orphans = await Array.fromAsync(storage.listMultiparts(key));
+  for (const orphan of orphans) await storage.abortMultipart(key, orphan.uploadId);
   const urlsEnd = (presignedAt?.getTime() ?? 0) + settings.presignExpireSeconds * 1000;
   await (urlsEnd > now().getTime() ? storage.abandon(key) : storage.remove(key));
 }

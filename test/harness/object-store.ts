@@ -24,9 +24,10 @@ export interface ObjectStore {
   url: string;
   accessKeyId: string;
   secretAccessKey: string;
-  /** Ours to take apart: started here, and of a known make. */
-  isMinio: boolean;
 }
+
+/** Whether the store is a MinIO that was started here, whose keys and particulars are known. */
+export const isMinio = (): boolean => !process.env.AETHER_TEST_S3_ENDPOINT;
 
 let shared: Promise<ObjectStore> | undefined;
 
@@ -38,7 +39,6 @@ export function objectStore(): Promise<ObjectStore> {
         url,
         accessKeyId: AETHER_TEST_S3_ACCESS_KEY ?? "",
         secretAccessKey: AETHER_TEST_S3_SECRET_KEY ?? "",
-        isMinio: false,
       })
     : startMinio();
   return shared;
@@ -108,7 +108,6 @@ export async function startMinio(more: Record<string, string> = {}): Promise<Obj
     url: `http://${address}`,
     accessKeyId: "aether-test",
     secretAccessKey: randomUUID(),
-    isMinio: true,
   };
   const script = `
     trap '' INT TERM HUP

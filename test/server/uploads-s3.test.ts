@@ -7,7 +7,7 @@ import { artifacts } from "../../src/db/schema.ts";
 import { artifactKey } from "../../src/storage/storage.ts";
 import { createHarness, digestOf, type HarnessOptions, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
-import { createBucket, s3Tier } from "../harness/object-store.ts";
+import { createBucket, isMinio, s3Tier } from "../harness/object-store.ts";
 
 describe.skipIf(!s3Tier().available)("with artifacts in S3", () => {
   withDatabases("uploads", (open) => {
@@ -130,9 +130,10 @@ describe.skipIf(!s3Tier().available)("with artifacts in S3", () => {
       const { request, key } = announce("in parts");
       await aether.send("POST", "/artifacts/multipart/init", request);
       const orphan = await aether.control.storage.startMultipart(key);
-      // MinIO lists the uploads of one whole key only: ask as another store would answer.
+      // MinIO lists the uploads of one whole key only: it is asked so that it answers as other stores do.
       const { listMultiparts } = aether.control.storage;
-      aether.control.storage.listMultiparts = (prefix) => listMultiparts(key.startsWith(prefix) ? key : prefix);
+      if (isMinio())
+        aether.control.storage.listMultiparts = (prefix) => listMultiparts(key.startsWith(prefix) ? key : prefix);
       expect(await abortOrphanUploads(aether.control)).toBe(0);
       aether.advance(3_599_000);
       expect(await abortOrphanUploads(aether.control)).toBe(0);

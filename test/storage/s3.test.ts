@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { createBucket, s3Tier } from "../harness/object-store.ts";
+import { createBucket, isMinio, s3Tier } from "../harness/object-store.ts";
 import { sample } from "../harness/storage-server.ts";
 
 setDefaultTimeout(60_000);
@@ -35,7 +35,7 @@ describe.skipIf(!s3Tier().available)("a bucket", () => {
     expect(searchParams.get("X-Amz-Expires")).toBe("77");
   });
 
-  test.each([
+  test.skipIf(!isMinio()).each([
     ["AES256", undefined, { "x-amz-server-side-encryption": "AES256" }],
     ["aws:kms", undefined, { "x-amz-server-side-encryption": "aws:kms" }],
     [
@@ -82,6 +82,7 @@ describe.skipIf(!s3Tier().available)("a bucket", () => {
     const parts = await storage.listParts(hello.key, uploadId);
     expect(parts.map(({ partNumber }) => partNumber)).toEqual(numbers);
 
+    if (!isMinio()) return; // Versity's gateway 1.8 refuses its own marker
     const other = `${hello.key}.other`;
     const started = await Promise.all(numbers.map(() => storage.startMultipart(other)));
     const listed = (await Array.fromAsync(storage.listMultiparts(other))).map((upload) => upload.uploadId);

@@ -93,6 +93,7 @@ const explanations: Record<string, (place: S3Place, response: Response) => Expla
   ],
   InvalidAccessKeyId: wrongKeys,
   InvalidSecurity: wrongKeys,
+  XAdminUserNotFound: wrongKeys, // Versity's gateway
   SignatureDoesNotMatch: ({ baseUrl }) => [
     `The artifact storage at ${baseUrl} refuses the signature of this server.`,
     { hint: "Correct AETHER_S3_SECRET_KEY; a proxy in between must not change the Host header." },

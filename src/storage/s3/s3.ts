@@ -89,14 +89,13 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
       while (page !== undefined) {
         const query: Record<string, string> = {
           "list-type": "2",
-          "encoding-type": "url",
           prefix,
           ...paged("max-keys"),
           ...page,
         };
         const { ListBucketResult: found } = await requests.ask({ method: "GET", query }, objectList);
         for (const { Key, Size, LastModified } of found.Contents) {
-          if (Size > 0) yield { key: decodeKey(Key), sizeBytes: Size, modifiedAt: LastModified };
+          if (Size > 0) yield { key: Key, sizeBytes: Size, modifiedAt: LastModified };
         }
         const token: string | undefined = found.NextContinuationToken;
         page = found.IsTruncated === "true" && token !== undefined ? { "continuation-token": token } : undefined;
@@ -132,5 +131,3 @@ function checksumOf(headers: Headers): string | undefined {
   const isWhole = headers.get("x-amz-checksum-type") !== "COMPOSITE" && /^[A-Za-z0-9+/]{43}=$/.test(text ?? "");
   return text !== null && isWhole ? Buffer.from(text, "base64").toString("hex") : undefined;
 }
-
-const decodeKey = (key: string): string => decodeURIComponent(key.replaceAll("+", " "));
