@@ -3,9 +3,10 @@ import { auditEvents } from "../db/schema.ts";
 import type { Actor } from "./control.ts";
 
 export interface Transition {
-  subject: "artifact" | "deployment" | "app";
+  subject: "artifact" | "deployment" | "app" | "token";
   id: string;
-  appId: string;
+  /** Null for what belongs to no app. */
+  appId: string | null;
   before: string | null;
   after: string;
   at: Date;

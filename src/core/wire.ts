@@ -1,6 +1,7 @@
 import type { AppConfig } from "./app-config.ts";
 import type { DeploymentStatus, FailureReason } from "./deployment.ts";
 import type { Digest } from "./digest.ts";
+import type { Role } from "./roles.ts";
 
 // The bodies of the HTTP API (design section 4), shared by the server's schemas and the command line's client.
 
@@ -139,6 +140,29 @@ export interface DeploymentView {
 
 export interface DeploymentStatusView extends DeploymentView {
   replicas: ReplicaView[];
+}
+
+export interface TokenView {
+  id: string;
+  name: string;
+  role: Role;
+  /** Null: all apps. */
+  apps: string[] | null;
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}
+
+/** `token` is shown this once. */
+export interface NewTokenView extends TokenView {
+  token: string;
+}
+
+/** `previous` goes on working until its `expires_at`. */
+export interface RotatedTokenView extends NewTokenView {
+  previous: TokenView;
 }
 
 /** Every error of the API. */

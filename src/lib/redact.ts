@@ -1,6 +1,6 @@
 const rules: [RegExp, string][] = [
   [/\b(Bearer|aether\.bearer\.)(\s*)[\w.~+/=-]+/gi, "$1$2[redacted]"],
-  [/\b(aether_[a-z]+_)[A-Za-z0-9]{16,}/g, "$1[redacted]"],
+  [/\b(aether_(?:[a-z]+_)?)[A-Za-z0-9]{16,}/g, "$1[redacted]"],
   [/([?&](?:signature|x-amz-signature|x-amz-credential|x-amz-security-token|token)=)[^&\s"']+/gi, "$1[redacted]"],
 ];
 

@@ -43,6 +43,12 @@ export const adminOnly = createMiddleware<ServerEnv>(async function adminOnly(c,
   await next();
 });
 
+/** For every route: what a reader sends may change nothing. */
+export const readersRead = createMiddleware<ServerEnv>(async function readersRead(c, next) {
+  if (c.req.method !== "GET" && c.req.method !== "HEAD") assertWriter(c.var.caller);
+  await next();
+});
+
 /** Passes for the role admin only. */
 export function assertAdmin({ role }: Caller): void {
   if (role === "admin") return;

@@ -7,7 +7,9 @@ import type { Control } from "../control/control.ts";
 import { toFailure } from "../control/failures.ts";
 import { createStartupCheck } from "../control/health.ts";
 import type { Rollouts } from "../control/rollouts.ts";
+import { createTokenLookup } from "../control/token-lookup.ts";
 import { AetherError } from "../lib/errors.ts";
+import { readersRead } from "./access.ts";
 import { describeApi } from "./api-document.ts";
 import type { ServerEnv } from "./context.ts";
 import { accessLog } from "./middleware/access-log.ts";
@@ -26,6 +28,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { legacyUploadRoutes } from "./routes/legacy-upload.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { metricRoutes } from "./routes/metrics.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 
 export interface AppOptions {
@@ -47,12 +50,14 @@ const megabyte = 1024 ** 2;
 export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   const { control, rollouts, tokens, authRequired, agentToken, ownHosts, stopping } = options;
   const startup = createStartupCheck(control);
+  const tokenLookup = createTokenLookup(control);
   const app = createRouter();
 
   app.use(async (c, next) => {
     c.set("control", control);
     c.set("rollouts", rollouts);
     c.set("startup", startup);
+    c.set("tokenLookup", tokenLookup);
     c.set("stopping", stopping);
     await next();
   });
@@ -64,7 +69,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/", apiPageRoutes);
   app.route("/", docRoutes);
   describeApi(app);
-  app.use(authenticate({ tokens, required: authRequired, agentToken }), jsonOnly);
+  app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }), readersRead, jsonOnly);
   app.use("/artifacts", bodyLimit({ maxSize: control.settings.maxArtifactSizeBytes + megabyte, onError: tooLarge }));
   app.on(["POST", "PATCH", "DELETE"], "/*", async (c, next) => {
     return c.req.path === "/artifacts" ? next() : bodyLimit({ maxSize: megabyte, onError: tooLarge })(c, next);
@@ -78,6 +83,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/artifacts", legacyUploadRoutes);
   app.route("/artifacts", artifactRoutes);
   app.route("/deployments", deploymentRoutes);
+  app.route("/tokens", tokenRoutes);
   app.notFound((c) => answer(c, new AetherError("not_found", `There is no ${c.req.method} ${c.req.path}.`)));
   app.onError((error, c) => answer(c, error));
   return app;

@@ -1,5 +1,6 @@
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
+import type { TokenLookup } from "../control/token-lookup.ts";
 import type { Role } from "../core/roles.ts";
 
 /** Who sent a request. */
@@ -19,6 +20,7 @@ export interface Variables {
   rollouts: Rollouts;
   requestId: string;
   caller: Caller;
+  tokenLookup: TokenLookup;
   /** Passes once database, storage and runtime have all answered. */
   startup: () => Promise<void>;
   stopping: AbortSignal;

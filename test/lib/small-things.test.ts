@@ -43,6 +43,7 @@ test("the nearest word is found, and none when nothing is near", () => {
 test.each([
   ["Authorization: Bearer abc.def", "abc.def"],
   ["aether.bearer.s3cret", "s3cret"],
+  [`the token aether_${"0a".repeat(36)} was`, "0a0a"],
   ["GET /storage/x?expires=1&signature=deadbeef&a=b", "deadbeef"],
   ["https://s3/x?X-Amz-Signature=deadbeef", "deadbeef"],
 ])("%p loses its secret", (text, secret) => {

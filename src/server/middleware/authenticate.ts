@@ -1,6 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { createMiddleware } from "hono/factory";
 import { type ApiToken, hashToken } from "../../config/tokens.ts";
+import type { TokenLookup } from "../../control/token-lookup.ts";
+import { type Token, tokenProblem } from "../../control/tokens.ts";
 import { AetherError } from "../../lib/errors.ts";
 import type { Caller, ServerEnv } from "../context.ts";
 
@@ -12,25 +14,26 @@ export const agentName = "agent";
 
 export interface AuthenticateOptions {
   tokens: ApiToken[];
+  lookup: TokenLookup;
   required: boolean;
   /** Made anew by each start, and given to the agents that it starts. */
   agentToken: string;
 }
 
-/** Finds the caller by bearer token. Tokens are compared by hash in constant time, and readers may only read. */
-export function authenticate({ tokens, required, agentToken }: AuthenticateOptions) {
+/** Finds the caller by bearer token: one of the environment's, compared by hash in constant time, or of the database's. */
+export function authenticate({ tokens, lookup, required, agentToken }: AuthenticateOptions) {
   const agent: ApiToken = { hash: hashToken(agentToken), role: "reader", name: agentName };
   return createMiddleware<ServerEnv>(async function authenticate(c, next) {
+    const secret = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const accepted = agentPath.test(c.req.path) ? [...tokens, agent] : tokens;
-    const caller = findCaller(accepted, c.req.header("authorization"));
+    const configured = secret === undefined ? undefined : findConfigured(accepted, secret);
+    const made = configured || secret === undefined ? undefined : await lookup.find(secret);
+    const problem = made && tokenProblem(made, c.var.control.now());
+    const caller = configured ?? (made && problem === undefined ? callerOf(made) : undefined);
     if (caller === undefined && required) {
       c.header("www-authenticate", "Bearer");
-      throw new AetherError("unauthorized", "A valid token is needed.", { hint: "Run aether login --token-stdin." });
-    }
-    const reads = c.req.method === "GET" || c.req.method === "HEAD";
-    if (caller?.role === "reader" && !reads) {
-      throw new AetherError("forbidden", "This token may only read.", {
-        hint: "Use one with the role deployer or admin.",
+      throw new AetherError("unauthorized", `A valid token is needed${problem ? `: ${problem}` : "."}`, {
+        hint: "Run aether login --token-stdin.",
       });
     }
     c.set("caller", caller ?? anyone);
@@ -38,10 +41,15 @@ export function authenticate({ tokens, required, agentToken }: AuthenticateOptio
   });
 }
 
-function findCaller(tokens: ApiToken[], header: string | undefined): Caller | undefined {
-  const token = /^Bearer (\S+)$/i.exec(header ?? "")?.[1];
-  if (token === undefined) return undefined;
-  const hash = Buffer.from(hashToken(token), "hex");
+function findConfigured(tokens: ApiToken[], secret: string): Caller | undefined {
+  const hash = Buffer.from(hashToken(secret), "hex");
   const found = tokens.find((known) => timingSafeEqual(Buffer.from(known.hash, "hex"), hash));
   return found && { id: `env:${found.hash.slice(0, 12)}`, name: found.name, role: found.role, apps: undefined };
 }
+
+const callerOf = ({ id, name, role, apps }: Token): Caller => ({
+  id: `token:${id}`,
+  name,
+  role,
+  apps: apps ?? undefined,
+});
