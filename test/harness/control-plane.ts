@@ -92,12 +92,12 @@ export async function createHarness(options: HarnessOptions = {}) {
   }
 
   /** Stores bytes as an artifact of `name`, as the command line does. */
-  async function store(name: string, bytes: Uint8Array) {
+  async function store(name: string, bytes: Uint8Array, headers: Record<string, string> = {}) {
     const digest = digestOf(bytes);
     const request = { app_name: name, digest, size_bytes: bytes.length };
-    const { body } = await send("POST", "/artifacts/presign", request);
+    const { body } = await send("POST", "/artifacts/presign", request, headers);
     if (body.method === "PUT") await put(body, bytes);
-    const completed = await send("POST", "/artifacts/complete", request);
+    const completed = await send("POST", "/artifacts/complete", request, headers);
     if (completed.status !== 200) throw new Error(JSON.stringify(completed.body));
     return { digest, ...completed.body };
   }

@@ -1,0 +1,117 @@
+import { digestOf, put, someBytes } from "./control-plane.ts";
+import { adminToken, bearer, type GuardedHarness } from "./tokens.ts";
+
+/**
+ * Who may: `open` everyone, without a token · `any` every token · `list` every token, each of its own apps · `allApps`
+ * tokens that are for all apps · `reads` who may read the app `shop` · `writes` who may change it · `admin` admins.
+ */
+export type Rule = "open" | "any" | "list" | "allApps" | "reads" | "writes" | "admin";
+
+/** A request about the app `shop` that succeeds for who may. */
+export interface Sample {
+  path: string;
+  body?: unknown;
+  form?: FormData;
+  headers?: Record<string, string>;
+}
+
+interface Entry {
+  rule: Rule;
+  sample: (aether: GuardedHarness) => Sample | Promise<Sample>;
+}
+
+const entry = (rule: Rule, sample: Entry["sample"] | string): Entry => ({
+  rule,
+  sample: typeof sample === "string" ? () => ({ path: sample }) : sample,
+});
+
+/** Every operation of the API. A new route needs its line here: who may use it, and a request that works. */
+export const permissionTable: Record<string, Entry> = {
+  "health.live": entry("open", "/health"),
+  "health.ready": entry("open", "/readyz"),
+  "health.started": entry("open", "/startupz"),
+  "capabilities.show": entry("any", "/capabilities"),
+  "metrics.show": entry("allApps", "/metrics"),
+
+  "apps.list": entry("list", "/apps"),
+  // It exists already: who may create it is told so.
+  "apps.create": entry("writes", () => ({ path: "/apps", body: { name: "shop" } })),
+  "apps.show": entry("reads", "/apps/shop"),
+  "apps.deployments": entry("reads", "/apps/shop/deployments"),
+  "apps.logs": entry("reads", "/apps/shop/logs"),
+
+  "artifacts.list": entry("list", "/artifacts"),
+  "artifacts.show": entry("reads", async (aether) => ({ path: `/artifacts/${await stored(aether)}` })),
+  "artifacts.meta": entry("reads", async (aether) => ({ path: `/artifacts/${await stored(aether)}/meta` })),
+  "artifacts.download": entry("reads", async (aether) => ({ path: `/artifacts/${await stored(aether)}/download` })),
+  "artifacts.presign": entry("writes", () => ({ path: "/artifacts/presign", body: upload(fresh()) })),
+  "artifacts.complete": entry("writes", async (aether) => {
+    const bytes = fresh();
+    const presigned = await asAdmin(aether, "/artifacts/presign", upload(bytes));
+    await put(presigned, bytes);
+    return { path: "/artifacts/complete", body: upload(bytes) };
+  }),
+  "artifacts.multipart.init": entry("writes", () => ({ path: "/artifacts/multipart/init", body: upload(fresh()) })),
+  "artifacts.multipart.presignPart": entry("writes", async (aether) => {
+    const body = upload(fresh());
+    const { upload_id } = await asAdmin(aether, "/artifacts/multipart/init", body);
+    return { path: "/artifacts/multipart/presign-part", body: { ...body, upload_id, part_number: 1 } };
+  }),
+  "artifacts.multipart.complete": entry("writes", async (aether) => {
+    const bytes = fresh();
+    const body = upload(bytes);
+    const { upload_id } = await asAdmin(aether, "/artifacts/multipart/init", body);
+    const part = await asAdmin(aether, "/artifacts/multipart/presign-part", { ...body, upload_id, part_number: 1 });
+    const sent = await put({ upload_url: part.url, headers: part.headers }, bytes);
+    const parts = [{ part_number: 1, etag: sent.headers.get("etag") ?? "" }];
+    return { path: "/artifacts/multipart/complete", body: { ...body, upload_id, parts } };
+  }),
+  "artifacts.abandon": entry("writes", async (aether) => {
+    const body = upload(fresh());
+    await asAdmin(aether, "/artifacts/presign", body);
+    return { path: `/artifacts/${body.digest}/upload?app=shop` };
+  }),
+  "artifacts.legacyUpload": entry("writes", () => {
+    const bytes = fresh();
+    const form = new FormData();
+    form.set("app_name", "shop");
+    form.set("artifact", new Blob([bytes.slice()]));
+    return { path: "/artifacts", form, headers: { "x-aether-artifact-digest": digestOf(bytes) } };
+  }),
+
+  "deployments.list": entry("list", "/deployments"),
+  "deployments.create": entry("writes", async (aether) => ({
+    path: "/deployments",
+    body: { app_name: "shop", digest: await stored(aether) },
+  })),
+  "deployments.show": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}` })),
+  "deployments.status": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}/status` })),
+
+  "tokens.list": entry("admin", "/tokens"),
+  "tokens.create": entry("admin", () => ({ path: "/tokens", body: { name: "new", role: "reader" } })),
+  "tokens.revoke": entry("admin", async (aether) => ({
+    path: `/tokens/${(await aether.makeToken({ role: "reader" })).id}`,
+  })),
+  "tokens.rotate": entry("admin", async (aether) => ({
+    path: `/tokens/${(await aether.makeToken({ role: "reader" })).id}/rotate`,
+    body: {},
+  })),
+};
+
+let made = 0;
+const fresh = (): Uint8Array => someBytes(`bytes ${++made}`);
+const upload = (bytes: Uint8Array) => ({ app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length });
+
+async function stored(aether: GuardedHarness): Promise<string> {
+  return (await aether.store("shop", fresh(), bearer(adminToken))).digest;
+}
+
+async function deployed(aether: GuardedHarness): Promise<string> {
+  return (await asAdmin(aether, "/deployments", { app_name: "shop", digest: await stored(aether) })).id;
+}
+
+async function asAdmin(aether: GuardedHarness, path: string, body: unknown) {
+  const answer = await aether.as(adminToken, "POST", path, body);
+  if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}

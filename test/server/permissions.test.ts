@@ -1,0 +1,128 @@
+import { afterAll, expect, test } from "bun:test";
+import { agentToken } from "../harness/control-plane.ts";
+import { permissionTable, type Rule, type Sample } from "../harness/permission-table.ts";
+import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
+
+const aether = await createGuardedHarness();
+afterAll(() => aether[Symbol.asyncDispose]());
+
+const make = async (role: string, apps?: string[]) =>
+  (await aether.makeToken({ role, ...(apps === undefined ? {} : { apps }) })).token;
+
+async function expired(): Promise<string> {
+  const { token } = await aether.makeToken({ role: "admin", expires_in_secs: 1 });
+  aether.advance(1_000);
+  return token;
+}
+
+async function revoked(): Promise<string> {
+  const { id, token } = await aether.makeToken({ role: "admin" });
+  await aether.as(adminToken, "DELETE", `/tokens/${id}`);
+  return token;
+}
+
+await aether.store("other", new Uint8Array([1]), bearer(adminToken));
+await aether.store("shop", new Uint8Array([2]), bearer(adminToken));
+
+/** Each kind of caller with its `Authorization`, and what it is answered: by rule, else with `otherwise`. */
+const callers: { caller: string; authorization: string; answers: Partial<Record<Rule, string>>; otherwise: string }[] =
+  [
+    ...Object.entries({
+      "no token": "",
+      "a malformed token": "Bearer aether_xyz",
+      "two tokens": `Bearer ${adminToken} ${adminToken}`,
+      "another scheme": `Basic ${adminToken}`,
+      "an expired token": `Bearer ${await expired()}`,
+      "a revoked token": `Bearer ${await revoked()}`,
+    }).map(([caller, authorization]) => ({ caller, authorization, answers: { open: "2xx" }, otherwise: "401" })),
+    {
+      caller: "a reader",
+      authorization: `Bearer ${await make("reader")}`,
+      answers: { writes: "403", admin: "403" },
+      otherwise: "2xx",
+    },
+    {
+      caller: "a reader of the app",
+      authorization: `Bearer ${await make("reader", ["shop", "ghost"])}`,
+      answers: { writes: "403", admin: "403", allApps: "403" },
+      otherwise: "2xx",
+    },
+    {
+      caller: "a reader of another app",
+      authorization: `Bearer ${await make("reader", ["other"])}`,
+      answers: { reads: "404", writes: "403", admin: "403", allApps: "403" },
+      otherwise: "2xx",
+    },
+    {
+      caller: "a deployer",
+      authorization: `Bearer ${await make("deployer")}`,
+      answers: { admin: "403" },
+      otherwise: "2xx",
+    },
+    {
+      caller: "a deployer of the app",
+      authorization: `Bearer ${await make("deployer", ["shop"])}`,
+      answers: { admin: "403", allApps: "403" },
+      otherwise: "2xx",
+    },
+    {
+      caller: "a deployer of another app",
+      authorization: `Bearer ${await make("deployer", ["other"])}`,
+      answers: { reads: "404", writes: "404", admin: "403", allApps: "403" },
+      otherwise: "2xx",
+    },
+    { caller: "an admin", authorization: `Bearer ${await make("admin")}`, answers: {}, otherwise: "2xx" },
+    { caller: "the environment's admin", authorization: `Bearer ${adminToken}`, answers: {}, otherwise: "2xx" },
+  ];
+
+interface Operation {
+  operationId: string;
+  security?: unknown[];
+}
+const { body: document } = await aether.send("GET", "/openapi.json");
+const operations = Object.values(document.paths as Record<string, Record<string, Operation>>).flatMap((methods) =>
+  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), ...operation })),
+);
+
+test("every operation has its line in the permission table, and the table no others", () => {
+  expect(operations.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(permissionTable).sort());
+});
+
+test("the document says of the same routes that they need no token", () => {
+  const open = Object.keys(permissionTable).filter((id) => permissionTable[id]?.rule === "open");
+  expect(operations.flatMap(({ operationId, security }) => (security?.length === 0 ? [operationId] : []))).toEqual(
+    open,
+  );
+});
+
+test.each(operations)("$operationId answers each kind of caller as the table says", async ({ operationId, method }) => {
+  const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
+  const found: [string, string][] = [];
+  for (const { caller, authorization } of callers) {
+    const answer = await ask(method, await sample(aether), authorization);
+    found.push([caller, answer]);
+  }
+  expect(found).toEqual(callers.map(({ caller, answers, otherwise }) => [caller, answers[rule] ?? otherwise]));
+});
+
+test.each(operations)("$operationId opens to an agent's token for downloads only", async ({ operationId, method }) => {
+  const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
+  const expected = rule === "open" || operationId === "artifacts.download" ? "2xx" : "401";
+  expect(await ask(method, await sample(aether), `Bearer ${agentToken}`)).toBe(expected);
+});
+
+/** The class of the answer; an app that exists already was created by who may. */
+async function ask(method: string, { path, body, form, headers = {} }: Sample, authorization: string): Promise<string> {
+  const json = body === undefined ? {} : { "content-type": "application/json" };
+  const response = await fetch(`${aether.api}${path}`, {
+    method,
+    redirect: "manual",
+    headers: { ...json, ...headers, ...(authorization === "" ? {} : { authorization }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(form === undefined ? {} : { body: form }),
+  });
+  const text = await response.text();
+  if (response.status < 400 || (response.status === 409 && text.includes("exists already"))) return "2xx";
+  expect(JSON.parse(text)).toMatchObject({ code: expect.any(String), request_id: expect.any(String) });
+  return String(response.status);
+}
