@@ -68,6 +68,8 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     authRequired: config.authRequired,
     agentToken,
     ownHosts: addresses.hostsOf(ownNames(config)),
+    rateLimit: config.rateLimit,
+    corsAllowedOrigins: config.corsAllowedOrigins,
     stopping: stopping.signal,
   });
   api.serve((request, keepOpen) => {

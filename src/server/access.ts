@@ -16,10 +16,12 @@ export function readableApp(c: Context<ServerEnv>, name: string): string {
   throw unknownApp(app);
 }
 
-/** `name`, when the caller may change that app: deploy, upload, create, its keys and its webhooks. */
+/** `name`, when the caller may change that app: deploy, upload, create, its keys and its webhooks. Counts as a write. */
 export function writableApp(c: Context<ServerEnv>, name: string): string {
   assertWriter(c.var.caller);
-  return readableApp(c, name);
+  const app = readableApp(c, name);
+  c.var.countWrite(app);
+  return app;
 }
 
 /** What a list or a search may show, narrowed to `app` when one is named: hand it to the query. */

@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
+import type { RateLimit } from "../config/server.ts";
 import type { ApiToken } from "../config/tokens.ts";
 import type { Control } from "../control/control.ts";
 import { toFailure } from "../control/failures.ts";
@@ -14,9 +14,15 @@ import { describeApi } from "./api-document.ts";
 import type { ServerEnv } from "./context.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { authenticate } from "./middleware/authenticate.ts";
-import { jsonOnly } from "./middleware/json-only.ts";
-import { requestId } from "./middleware/request-id.ts";
+import { bodySize } from "./middleware/body-size.ts";
+import { crossOrigin, securityHeaders } from "./middleware/browsers.ts";
+import { headOnly } from "./middleware/head-only.ts";
+import { knownRoute, unknownRoute } from "./middleware/known-route.ts";
+import { limitWrites } from "./middleware/limit-writes.ts";
 import { sameMachine } from "./middleware/same-machine.ts";
+import { strictJson } from "./middleware/strict-json.ts";
+import { defaultTimeLimits, type TimeLimits, timeLimit } from "./middleware/time-limit.ts";
+import { trace } from "./middleware/trace.ts";
 import { createRouter } from "./router.ts";
 import { apiPageRoutes } from "./routes/api-page.ts";
 import { appRoutes } from "./routes/apps.ts";
@@ -40,15 +46,16 @@ export interface AppOptions {
   agentToken: string;
   /** `host:port` names under which this server is asked. */
   ownHosts: ReadonlySet<string>;
+  rateLimit?: RateLimit | undefined;
+  corsAllowedOrigins?: readonly string[];
+  timeLimits?: TimeLimits;
   /** Aborted when the server stops: open streams end then, so that nobody waits for them. */
   stopping: AbortSignal;
 }
 
-const megabyte = 1024 ** 2;
-
 /** The control plane's HTTP side: every middleware and every route, on one screen. */
 export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
-  const { control, rollouts, tokens, authRequired, agentToken, ownHosts, stopping } = options;
+  const { control, rollouts, tokens, authRequired, agentToken, ownHosts, stopping, corsAllowedOrigins = [] } = options;
   const startup = createStartupCheck(control);
   const tokenLookup = createTokenLookup(control);
   const app = createRouter();
@@ -61,19 +68,18 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
     c.set("stopping", stopping);
     await next();
   });
-  app.use(requestId, accessLog(control.log));
+  app.use(trace, accessLog(control.log), securityHeaders, headOnly, crossOrigin(corsAllowedOrigins));
+  app.use(timeLimit(options.timeLimits ?? defaultTimeLimits));
   app.route("/", healthRoutes);
 
-  if (!authRequired) app.use(sameMachine(ownHosts));
+  if (!authRequired) app.use(sameMachine(ownHosts, corsAllowedOrigins));
   // Read by browsers, which have no token; they tell nothing about what runs here.
   app.route("/", apiPageRoutes);
   app.route("/", docRoutes);
   describeApi(app);
-  app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }), readersRead, jsonOnly);
-  app.use("/artifacts", bodyLimit({ maxSize: control.settings.maxArtifactSizeBytes + megabyte, onError: tooLarge }));
-  app.on(["POST", "PATCH", "DELETE"], "/*", async (c, next) => {
-    return c.req.path === "/artifacts" ? next() : bodyLimit({ maxSize: megabyte, onError: tooLarge })(c, next);
-  });
+  app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }));
+  app.use(knownRoute(app), readersRead, limitWrites(options.rateLimit));
+  app.use(bodySize(control.settings.maxArtifactSizeBytes), strictJson);
 
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes);
@@ -84,13 +90,9 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/artifacts", artifactRoutes);
   app.route("/deployments", deploymentRoutes);
   app.route("/tokens", tokenRoutes);
-  app.notFound((c) => answer(c, new AetherError("not_found", `There is no ${c.req.method} ${c.req.path}.`)));
+  app.notFound((c) => answer(c, unknownRoute(c.req.method, c.req.path)));
   app.onError((error, c) => answer(c, error));
   return app;
-}
-
-function tooLarge(): never {
-  throw new AetherError("payload_too_large", "The request body is too large.");
 }
 
 /** The one place where an error becomes an answer. A bug's story goes to the log and never outside. */
@@ -98,8 +100,12 @@ function answer(c: Context<ServerEnv>, error: unknown): Response {
   const failure = isMalformed(error) ? new AetherError("bad_request", "The request is malformed.") : toFailure(error);
   const request_id = c.var.requestId ?? "unknown";
   if (failure.status >= 500)
-    c.var.control.log.error("request failed", { path: c.req.path, request_id, error: failure });
-  c.header("x-request-id", request_id);
+    c.var.control.log.error("request failed", {
+      path: c.req.path,
+      request_id,
+      trace_id: c.var.traceId,
+      error: failure,
+    });
   return c.json({ ...failure.toJSON(), request_id }, failure.status as 500);
 }
 

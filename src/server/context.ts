@@ -19,8 +19,11 @@ export interface Variables {
   control: Control;
   rollouts: Rollouts;
   requestId: string;
+  traceId: string;
   caller: Caller;
   tokenLookup: TokenLookup;
+  /** Counts a write to an app, or throws `rate_limited`. */
+  countWrite: (app: string) => void;
   /** Passes once database, storage and runtime have all answered. */
   startup: () => Promise<void>;
   stopping: AbortSignal;

@@ -6,7 +6,7 @@ import { startRollouts } from "../../src/control/rollouts.ts";
 import { createFakeRuntime } from "../../src/runtime/fake.ts";
 import { listen } from "../../src/serve/listen.ts";
 import { apiDocument } from "../../src/server/api-document.ts";
-import { createApp } from "../../src/server/app.ts";
+import { type AppOptions, createApp } from "../../src/server/app.ts";
 import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
 import type { ArtifactStorage } from "../../src/storage/storage.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -21,11 +21,13 @@ export interface HarnessOptions {
   tokens?: ApiToken[];
   /** Where artifacts lie instead of in files; it keeps its own time. */
   artifacts?: ArtifactStorage;
+  /** Further options of the HTTP side. */
+  http?: Partial<AppOptions>;
 }
 
 /** A whole control plane: real SQL, real files, real HTTP on a free port; only the runtime is a fake, and the clock is ours. */
 export async function createHarness(options: HarnessOptions = {}) {
-  const { open = openTestDatabase, settings = {}, tokens = [], artifacts } = options;
+  const { open = openTestDatabase, settings = {}, tokens = [], artifacts, http = {} } = options;
   const [folder, database] = await Promise.all([temporaryFolder(), open()]);
   const listener = listen({ host: "127.0.0.1", port: 0, what: "API", flag: "--port" });
   const api = `http://127.0.0.1:${listener.port}`;
@@ -59,6 +61,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     agentToken,
     ownHosts: hosts,
     stopping: new AbortController().signal,
+    ...http,
   });
   const problems: string[] = [];
   const problemOf = createAnswerCheck(JSON.parse(JSON.stringify(apiDocument(app))));

@@ -15,6 +15,7 @@ export function accessLog(log: Logger) {
       status: c.res.status,
       ms,
       request_id: c.var.requestId,
+      trace_id: c.var.traceId,
     });
   });
 }

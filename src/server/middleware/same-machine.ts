@@ -4,9 +4,10 @@ import type { ServerEnv } from "../context.ts";
 
 /**
  * Without authentication, the browser is the danger: any web page can send requests to 127.0.0.1, and by DNS rebinding
- * read the answers. So `Host` must be a name of this server, and no foreign `Origin` may stand behind a request.
+ * read the answers. So `Host` must be a name of this server, and no foreign `Origin` may stand behind a request, but those
+ * that the configuration allows.
  */
-export function sameMachine(hosts: ReadonlySet<string>) {
+export function sameMachine(hosts: ReadonlySet<string>, allowedOrigins: readonly string[]) {
   return createMiddleware<ServerEnv>(async function sameMachine(c, next) {
     const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
     if (!hosts.has(host)) {
@@ -15,6 +16,7 @@ export function sameMachine(hosts: ReadonlySet<string>) {
       });
     }
     const origin = c.req.header("origin");
+    if (origin !== undefined && allowedOrigins.includes(origin)) return next();
     if (origin !== undefined && !isOwnOrigin(origin, hosts)) throw foreign();
     if (c.req.header("sec-fetch-site") === "cross-site") throw foreign();
     await next();

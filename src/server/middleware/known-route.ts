@@ -1,0 +1,35 @@
+import type { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import { TrieRouter } from "hono/router/trie-router";
+import { AetherError } from "../../lib/errors.ts";
+import type { ServerEnv } from "../context.ts";
+
+/** Answers 404 and 405 before a request is looked at further: hono's own answer, a 404 for both, comes after all else. */
+export function knownRoute(app: Hono<ServerEnv>) {
+  let methods: TrieRouter<string> | undefined;
+  return createMiddleware<ServerEnv>(async function knownRoute(c, next) {
+    methods ??= methodsByPath(app); // the routes are mounted after this
+    const [found] = methods.match("ALL", c.req.path);
+    const allowed = new Set(found.map(([method]) => method));
+    if (allowed.has("GET")) allowed.add("HEAD");
+    if (allowed.size === 0) throw unknownRoute(c.req.method, c.req.path);
+    if (!allowed.has(c.req.method)) {
+      const allow = [...allowed].sort().join(", ");
+      c.header("allow", allow);
+      throw new AetherError("method_not_allowed", `${c.req.path} does not take ${c.req.method}.`, {
+        hint: `It takes ${allow}.`,
+      });
+    }
+    await next();
+  });
+}
+
+/** The answer where there is no route. */
+export const unknownRoute = (method: string, path: string): AetherError =>
+  new AetherError("not_found", `There is no ${method} ${path}.`, { hint: "The API's document is at /openapi.json." });
+
+function methodsByPath(app: Hono<ServerEnv>): TrieRouter<string> {
+  const router = new TrieRouter<string>();
+  for (const { method, path } of app.routes) if (method !== "ALL") router.add("ALL", path, method);
+  return router;
+}
