@@ -10,6 +10,9 @@ const list = z.string().transform((text) =>
     .map((item) => item.trim())
     .filter((item) => item !== ""),
 );
+const origins = list.refine((items) => items.every(isOrigin), {
+  error: "must be origins such as https://console.example.com, without a path; * is not one",
+});
 const port = wholeNumber.refine((value) => value >= 0 && value <= 65_535, "must be a port, from 0 to 65535");
 const address = z.string().transform((value, context) => {
   try {
@@ -31,7 +34,9 @@ export const serverVariables = {
   AETHER_PUBLIC_URL: address.optional().describe("The API as people and laptops reach it; default: its host and port"),
   AETHER_INTERNAL_URL: address.optional().describe("The API as applications' agents reach it; default: the public one"),
   AETHER_APP_DOMAIN: z.string().default("localhost").describe("Applications answer at `<app>.<this domain>`"),
-  AETHER_CORS_ALLOWED_ORIGINS: list.optional().describe("Origins whose web pages may use the API, separated by commas"),
+  AETHER_CORS_ALLOWED_ORIGINS: origins
+    .optional()
+    .describe("Origins whose web pages may use the API, separated by commas"),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "must start with postgres://")
@@ -109,3 +114,8 @@ export const serverVariables = {
 
 /** Read by the command line, not by the server. */
 export const commandLineVariables = ["AETHER_API_BASE", "AETHER_TOKEN", "AETHER_APP", "AETHER_SIGNING_KEY"];
+
+/** A browser names its page's origin in exactly this form, so nothing else would ever match. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

@@ -12,21 +12,15 @@ export function createRateLimit({ requests, seconds }: RateLimit): (key: string,
   const eachMs = windowMs / requests;
 
   return (key, now) => {
-    const kept = fullAt.get(key) ?? now;
-    // A clock that was set back must not lock anyone out for as long.
-    const next = Math.max(now, Math.min(kept, now + windowMs)) + eachMs;
+    // A clock that was set back must lock nobody out for as long.
+    const used = Math.min(fullAt.get(key) ?? now, now + windowMs);
+    const next = Math.max(now, used) + eachMs;
     const waitMs = next - now - windowMs;
-    if (waitMs > 1e-6) return waitMs;
+    const passes = waitMs < 1e-6;
     fullAt.delete(key); // the order of insertion is then that of use
-    if (fullAt.size >= capacity) makeRoom(fullAt, now);
-    fullAt.set(key, next);
-    return 0;
+    fullAt.set(key, passes ? next : used);
+    const [idle] = fullAt.keys();
+    if (fullAt.size > capacity && idle !== undefined) fullAt.delete(idle);
+    return passes ? 0 : waitMs;
   };
-}
-
-/** Keys that have all back are as good as none; else the one that was idle longest goes. */
-function makeRoom(fullAt: Map<string, number>, now: number): void {
-  for (const [key, at] of fullAt) if (at <= now) fullAt.delete(key);
-  const [idle] = fullAt.keys();
-  if (idle !== undefined && fullAt.size >= capacity) fullAt.delete(idle);
 }

@@ -66,3 +66,17 @@ test("the reference of the variables is the one the parser prints", async () => 
   const written = await readFile(join(import.meta.dir, "../../src/docs/configuration.md"), "utf8");
   expect(written).toBe(configurationDocument());
 });
+
+test.each(["*", "https://a.example/", "https://a.example/x", "a.example", "null", "https://A.example", "file:///x"])(
+  "%p is no origin whose pages could be let in",
+  (origin) => {
+    const { message } = thrownBy({ AETHER_CORS_ALLOWED_ORIGINS: `https://ok.example,${origin}` });
+    expect(message).toContain("AETHER_CORS_ALLOWED_ORIGINS: must be origins");
+  },
+);
+
+test("origins are separated by commas", () => {
+  expect(
+    parseServerConfig({ AETHER_CORS_ALLOWED_ORIGINS: "https://a.example, http://localhost:3000" }).corsAllowedOrigins,
+  ).toEqual(["https://a.example", "http://localhost:3000"]);
+});
