@@ -8,11 +8,16 @@ import type {
   DeploymentStatusView,
   DeploymentView,
   MultipartInitView,
+  NewTokenView,
   PartReceipt,
   PartRequest,
   PartView,
   PresignRequest,
   PresignView,
+  RotatedTokenView,
+  RotationRequest,
+  TokenRequest,
+  TokenView,
 } from "../core/wire.ts";
 import { AetherError, isFailureCode } from "../lib/errors.ts";
 import { isTimeout } from "../lib/network-reason.ts";
@@ -42,11 +47,13 @@ const hashedBytesPerMs = 20_000;
 
 /** One request as the client's methods describe it. */
 interface Call {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   path: string;
   body?: unknown;
   key?: string | undefined;
   timeoutMs: number;
+  /** What is made anew each time must not be asked for twice. */
+  once?: boolean;
   /** What the answer must be: a list, or an object with this key. */
   answers: string | typeof list;
 }
@@ -82,6 +89,17 @@ export function createClient(options: ClientOptions) {
     presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body, { answers: "url" }),
     completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
       post<CompleteView>("/artifacts/multipart/complete", body, { answers: "artifact_id", ...hashing(body) }),
+    tokens: () => get<TokenView[]>("/tokens?limit=1000", list),
+    createToken: (body: TokenRequest) => post<NewTokenView>("/tokens", body, { answers: "token", once: true }),
+    rotateToken: (id: string, body: RotationRequest) =>
+      post<RotatedTokenView>(`/tokens/${encodeURIComponent(id)}/rotate`, body, { answers: "previous", once: true }),
+    revokeToken: async (id: string) =>
+      (await request({
+        method: "DELETE",
+        path: `/tokens/${encodeURIComponent(id)}`,
+        answers: "revoked_at",
+        timeoutMs: answerMs,
+      })) as TokenView,
     /** The open answer, for streams and raw bodies; an error answer is thrown. */
     open: createOpen(options),
   };
@@ -89,7 +107,7 @@ export function createClient(options: ClientOptions) {
 
 function createRequest(options: ClientOptions) {
   const open = createOpen(options);
-  return ({ method, path, body, key, timeoutMs, answers }: Call): Promise<unknown> => {
+  return ({ method, path, body, key, timeoutMs, answers, once = false }: Call): Promise<unknown> => {
     let timeouts = 0;
     // A lost answer may hide a done deed: POST is repeated only because every write here is idempotent or carries a key.
     return retry(
@@ -108,7 +126,7 @@ function createRequest(options: ClientOptions) {
         return answer;
       },
       {
-        attempts: 4,
+        attempts: once ? 1 : 4,
         ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
         signal: options.signal,
         // Who did not answer twice will not at the third time, and a person waits.

@@ -155,6 +155,18 @@ export interface TokenView {
   revoked_at: string | null;
 }
 
+export interface TokenRequest {
+  name: string;
+  role: string;
+  apps?: string[];
+  expires_in_secs?: number;
+}
+
+export interface RotationRequest {
+  overlap_secs?: number;
+  expires_in_secs?: number;
+}
+
 /** `token` is shown this once. */
 export interface NewTokenView extends TokenView {
   token: string;

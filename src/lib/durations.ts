@@ -17,6 +17,13 @@ export function parseSince(text: string, now: Date): Date {
   });
 }
 
+/** The seconds of `30s`, `5m`, `2h` or `90d`; `what` was given it, for the error. */
+export function parseDurationSecs(text: string, what: string): number {
+  const [, count, unit = "s"] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (count !== undefined) return (Number(count) * (units[unit] ?? 1_000)) / 1_000;
+  throw new AetherError("usage", `"${what}" cannot be "${text}".`, { hint: "Use 30s, 5m, 2h or 90d." });
+}
+
 /** A duration for people: `840 ms`, `2.3 s`, `4 min`. */
 export function formatMs(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;

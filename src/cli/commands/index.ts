@@ -25,6 +25,15 @@ export const commands: Record<string, Verb | Noun> = {
   status: { summary: "Show what runs, and since when", load: lazily(() => import("./status.ts")) },
   logs: { summary: "Show an application's output", load: lazily(() => import("./logs.ts")) },
   login: { summary: "Remember a server and its token", load: lazily(() => import("./login.ts")) },
+  tokens: {
+    summary: "Make, list, rotate and revoke access tokens",
+    verbs: {
+      list: { summary: "List them", load: lazily(() => import("./tokens/list.ts")) },
+      create: { summary: "Make one", load: lazily(() => import("./tokens/create.ts")) },
+      rotate: { summary: "Make a successor, with an overlap", load: lazily(() => import("./tokens/rotate.ts")) },
+      revoke: { summary: "End one", load: lazily(() => import("./tokens/revoke.ts")) },
+    },
+  },
   completions: { summary: "Print a completion script for your shell", load: lazily(() => import("./completions.ts")) },
   version: { summary: "Print the version", load: lazily(() => import("./version.ts")) },
 };
