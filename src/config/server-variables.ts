@@ -106,6 +106,11 @@ export const serverVariables = {
   AETHER_REQUIRE_SIGNATURE: flag
     .default(false)
     .describe("Only artifacts signed by one of the app's public keys are deployed and downloaded"),
+  AETHER_WEBHOOK_ALLOW_PRIVATE: flag
+    .optional()
+    .describe(
+      "1 lets webhooks be sent to private addresses and this machine; default: 1 on loopback when no token is demanded. Link-local and metadata addresses are always refused",
+    ),
   AETHER_START_TIMEOUT_SECS: count.min(1).default(60).describe("A release that does not answer by then has failed"),
   AETHER_SUPERVISOR_GRACE_SEC: count.default(10).describe("From SIGTERM to SIGKILL when an application is stopped"),
   AETHER_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("What the server logs"),

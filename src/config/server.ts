@@ -52,6 +52,7 @@ export interface ServerConfig {
   directUpload: boolean;
   requirePresign: boolean;
   requireSignature: boolean;
+  webhookAllowPrivate: boolean;
   startTimeoutMs: number;
   graceMs: number;
   logLevel: "debug" | "info" | "warn" | "error";
@@ -123,6 +124,8 @@ function withDefaults(
     directUpload: values.AETHER_DIRECT_UPLOAD,
     requirePresign: values.AETHER_REQUIRE_PRESIGN,
     requireSignature: values.AETHER_REQUIRE_SIGNATURE,
+    // Who may reach a server without a token, reaches what is beside it as well.
+    webhookAllowPrivate: values.AETHER_WEBHOOK_ALLOW_PRIVATE ?? (loopback && !authRequired),
     startTimeoutMs: values.AETHER_START_TIMEOUT_SECS * 1000,
     graceMs: values.AETHER_SUPERVISOR_GRACE_SEC * 1000,
     logLevel: values.AETHER_LOG_LEVEL,

@@ -1,6 +1,8 @@
-import type { Tx } from "../db/client.ts";
-import { auditEvents } from "../db/schema.ts";
-import type { Actor } from "./control.ts";
+import { and, desc, eq, gte, inArray, type SQL, sql } from "drizzle-orm";
+import type { Queryable, Tx } from "../db/client.ts";
+import { apps, auditEvents } from "../db/schema.ts";
+import type { Actor, Control } from "./control.ts";
+import type { Page } from "./page.ts";
 
 export interface Transition {
   subject: "artifact" | "deployment" | "app" | "token";
@@ -25,6 +27,71 @@ export async function recordTransition(tx: Tx, actor: Actor, transition: Transit
     before: transition.before,
     after: transition.after,
     requestId: actor.requestId ?? null,
-    detail: transition.detail ?? null,
+    detail: withAppName(transition),
   });
+}
+
+/** A line of the audit, with the name that its app has or had. */
+export type AuditLine = typeof auditEvents.$inferSelect & { app: string | null };
+
+export interface AuditFilter {
+  app?: string | undefined;
+  /** Id of what was changed. */
+  subject?: string | undefined;
+  action?: string | undefined;
+  since?: Date | undefined;
+}
+
+/** The audit, newest first. `visible` are the names of the apps that may be seen; null is all, and what belongs to none. */
+export async function listAudit(
+  { db }: Control,
+  filter: AuditFilter & Page,
+  visible: readonly string[] | null,
+): Promise<AuditLine[]> {
+  return readAudit(db)
+    .where(
+      and(
+        filter.app === undefined ? undefined : ofApps([filter.app]),
+        visible === null ? undefined : ofApps(visible),
+        filter.subject === undefined ? undefined : eq(auditEvents.subjectId, filter.subject),
+        filter.action === undefined ? undefined : eq(auditEvents.action, filter.action),
+        filter.since === undefined ? undefined : gte(auditEvents.at, filter.since),
+      ),
+    )
+    .orderBy(desc(auditEvents.id))
+    .limit(filter.limit)
+    .offset(filter.offset)
+    .then((rows) => rows.map(toLine));
+}
+
+/** Lines with their app's name, for a caller to narrow. */
+export function readAudit(db: Queryable) {
+  return db
+    .select({ line: auditEvents, name: apps.name })
+    .from(auditEvents)
+    .leftJoin(apps, eq(apps.id, auditEvents.appId))
+    .$dynamic();
+}
+
+/** What `readAudit` found, without the name that the audit keeps for itself. */
+export function toLine({ line, name }: { line: typeof auditEvents.$inferSelect; name: string | null }): AuditLine {
+  const { app, ...detail } = line.detail ?? {};
+  return {
+    ...line,
+    app: typeof app === "string" ? app : name,
+    detail: Object.keys(detail).length > 0 ? detail : null,
+  };
+}
+
+// The audit outlives the app, whose name is therefore written down beside what is told of it.
+function withAppName({ appId, detail = {} }: Transition): SQL {
+  const name = sql`(select ${apps.name} from ${apps} where ${apps.id} = ${appId})`;
+  return sql`jsonb_strip_nulls(jsonb_build_object('app', ${name})) || ${JSON.stringify(detail)}::jsonb`;
+}
+
+function ofApps(names: readonly string[]): SQL {
+  if (names.length === 0) return sql`false`;
+  const ids = sql`select ${apps.id} from ${apps} where ${inArray(apps.name, [...names])}`;
+  const former = sql`not exists (select 1 from ${apps} where ${apps.id} = ${auditEvents.appId}) and ${inArray(sql`${auditEvents.detail} ->> 'app'`, [...names])}`;
+  return sql`(${auditEvents.appId} in (${ids}) or (${former}))`;
 }

@@ -1,15 +1,20 @@
 import type { ServerConfig } from "../config/server.ts";
 import type { Db } from "../db/client.ts";
+import type { Sealer } from "../lib/sealer.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ArtifactStorage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { EventFeed } from "./event-feed.ts";
 
 /** What the decisions depend on; made once by `serve`, by hand in tests. */
 export interface Control {
   db: Db;
   storage: ArtifactStorage;
   runtime: Runtime;
+  events: EventFeed;
+  /** Seals what the database must not show. */
+  secrets: Sealer;
   log: Logger;
   metrics: Metrics;
   now: () => Date;
@@ -29,6 +34,7 @@ export interface ControlSettings
     | "pendingTtlSecs"
     | "multipartThresholdBytes"
     | "multipartPartSizeBytes"
+    | "webhookAllowPrivate"
   > {
   /** Base URL under which applications' agents reach this server. */
   internalUrl: string;

@@ -23,6 +23,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     try {
       if (event.type === "running") await markRunning(control, event.deploymentId);
       else await markFailed(control, event.deploymentId, event.failure);
+      control.events.nudge();
       log.info(`deployment ${event.type}`, { app: event.app, deployment: event.deploymentId, ...reasonOf(event) });
     } catch (error) {
       // The row stays pending; the next reconcile applies it again and the runtime repeats its verdict.

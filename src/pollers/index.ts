@@ -1,5 +1,7 @@
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
+import type { Deliveries } from "../control/webhook-deliveries.ts";
+import { eventPollers } from "./events.ts";
 import { type Housekeeping, housekeeping } from "./housekeeping.ts";
 import { orphanUploads } from "./orphan-uploads.ts";
 import { pendingUploads } from "./pending-uploads.ts";
@@ -9,6 +11,7 @@ import { type StorageProbe, storageProbe } from "./storage-probe.ts";
 
 export interface PollerOptions {
   pendingGcIntervalMs: number;
+  deliveries: Deliveries;
   housekeeping: Housekeeping;
   /** Tries what the storage refuses, where that depends on whose it is. */
   probe?: () => Promise<StorageProbe>;
@@ -21,6 +24,7 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
     pendingUploads(control, options.pendingGcIntervalMs),
     orphanUploads(control, options.pendingGcIntervalMs),
     ...(options.probe ? [storageProbe(control, options.probe, 10_000)] : []),
+    ...eventPollers(control, options.deliveries),
     ...housekeeping(options.housekeeping, 180_000),
   ];
 }

@@ -1,9 +1,11 @@
 import { join } from "node:path";
-import { deriveKey, loadSecretsKey } from "../config/secrets-key.ts";
+import { deriveKey, deriveKeys, loadSecretsKeys } from "../config/secrets-key.ts";
 import type { ServerConfig } from "../config/server.ts";
+import { endClaims } from "../control/claims.ts";
 import { type Database, openDatabase } from "../db/client.ts";
 import type { DataFolder } from "../db/data-folder.ts";
 import { migrate } from "../db/migrate.ts";
+import { createSealer, type Sealer } from "../lib/sealer.ts";
 import { createFilesystemStorage, type FilesystemStorage } from "../storage/filesystem.ts";
 import { createS3Storage, type S3Storage } from "../storage/s3/s3.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -21,22 +23,23 @@ export interface DataOptions {
 export async function openData(
   { config, dataFolder, addresses, log, now }: DataOptions,
   stack: AsyncDisposableStack,
-): Promise<{ database: Database; storage: FilesystemStorage | S3Storage }> {
-  const rootKey = await loadSecretsKey({ configured: config.secretsKey, dataFolder: dataFolder.path });
+): Promise<{ database: Database; storage: FilesystemStorage | S3Storage; secrets: Sealer }> {
+  const rootKeys = await loadSecretsKeys(config, dataFolder.path);
   const database = await openDatabase({ databaseUrl: config.databaseUrl, dataFolder, log });
   stack.defer(() => database.close());
   const applied = await migrate(database.db);
   if (applied.length > 0) log.info("migrated the database", { applied });
+  if (database.kind === "pglite") await endClaims(database.db); // locked by us: whoever made them is dead
   const { objectStore } = config;
   const storage = objectStore
     ? createS3Storage({ ...objectStore, now })
     : createFilesystemStorage({
         folder: join(dataFolder.path, "storage"),
-        secret: deriveKey(rootKey, "storage urls"),
+        secret: deriveKey(rootKeys[0], "storage urls"),
         publicUrl: addresses.public,
         internalUrl: addresses.internal,
         now,
         onError: (error) => log.error("the storage failed", { error }),
       });
-  return { database, storage };
+  return { database, storage, secrets: createSealer(deriveKeys(rootKeys, "sealed values")) };
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { ownNames, type ServerConfig } from "../config/server.ts";
 import type { Control } from "../control/control.ts";
+import { createEventFeed } from "../control/event-feed.ts";
 import { startRollouts } from "../control/rollouts.ts";
+import { createDeliveries } from "../control/webhook-deliveries.ts";
+import { createWebhookSender } from "../control/webhook-sender.ts";
 import { openDataFolder } from "../db/data-folder.ts";
 import { pollers, runPollers } from "../pollers/index.ts";
 import { createApp } from "../server/app.ts";
@@ -50,10 +53,16 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   const addresses = addressesOf(config, api.port);
   const agentToken = randomBytes(32).toString("hex");
   const { runtime, gateway } = await openRuntime({ config, env, dataFolder, addresses, agentToken, log }, stack);
-  const { database, storage } = await openData({ config, dataFolder, addresses, log, now }, stack);
+  const { database, storage, secrets } = await openData({ config, dataFolder, addresses, log, now }, stack);
 
+  const { db } = database;
+  const send = createWebhookSender({ allowPrivate: config.webhookAllowPrivate });
+  const deliveries = createDeliveries({ db, secrets, send, log: log.with({ part: "webhooks" }) });
+  stack.defer(() => deliveries.close(2_000));
+  const events = createEventFeed({ db, log, onDeliveries: deliveries.nudge });
+  stack.defer(() => events.close());
   const settings = { ...config, internalUrl: addresses.internal };
-  const control: Control = { db: database.db, storage, runtime, log, metrics: createMetrics(), now, settings };
+  const control: Control = { db, storage, runtime, events, secrets, log, metrics: createMetrics(), now, settings };
   const rollouts = await startRollouts(control);
   stack.defer(async () => {
     await gateway.stop(config.graceMs); // requests in flight end before their applications do
@@ -86,6 +95,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   };
   const list = pollers(control, rollouts, {
     pendingGcIntervalMs: config.pendingGcIntervalSecs * 1000,
+      deliveries,
     housekeeping,
     ...(storage.kind === "s3" ? { probe: storage.probe } : {}),
   });

@@ -19,6 +19,7 @@ import { crossOrigin, securityHeaders } from "./middleware/browsers.ts";
 import { headOnly } from "./middleware/head-only.ts";
 import { knownRoute, unknownRoute } from "./middleware/known-route.ts";
 import { limitWrites } from "./middleware/limit-writes.ts";
+import { nudgeEvents } from "./middleware/nudge-events.ts";
 import { sameMachine } from "./middleware/same-machine.ts";
 import { strictJson } from "./middleware/strict-json.ts";
 import { defaultTimeLimits, type TimeLimits, timeLimit } from "./middleware/time-limit.ts";
@@ -27,15 +28,18 @@ import { createRouter } from "./router.ts";
 import { apiPageRoutes } from "./routes/api-page.ts";
 import { appRoutes } from "./routes/apps.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { capabilityRoutes } from "./routes/capabilities.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { docRoutes } from "./routes/docs.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { legacyUploadRoutes } from "./routes/legacy-upload.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 
 export interface AppOptions {
   control: Control;
@@ -80,6 +84,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }));
   app.use(knownRoute(app), readersRead, limitWrites(options.rateLimit));
   app.use(bodySize(control.settings.maxArtifactSizeBytes), strictJson);
+  app.use(nudgeEvents);
 
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes);
@@ -90,6 +95,9 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/artifacts", artifactRoutes);
   app.route("/deployments", deploymentRoutes);
   app.route("/tokens", tokenRoutes);
+  app.route("/events", eventRoutes);
+  app.route("/audit", auditRoutes);
+  app.route("/webhooks", webhookRoutes);
   app.notFound((c) => answer(c, unknownRoute(c.req.method, c.req.path)));
   app.onError((error, c) => answer(c, error));
   return app;

@@ -52,6 +52,13 @@ test("beyond loopback a token is demanded, unless that is said", () => {
   expect(parseServerConfig({ AETHER_API_TOKENS: `${token}:admin` }).authRequired).toBe(true);
 });
 
+test("webhooks reach private addresses by default only where everybody on this machine is let in", () => {
+  expect(parseServerConfig({}).webhookAllowPrivate).toBe(true);
+  expect(parseServerConfig({ AETHER_API_TOKENS: `${token}:admin` }).webhookAllowPrivate).toBe(false);
+  expect(parseServerConfig({ AETHER_HOST: "0.0.0.0", AETHER_AUTH_REQUIRED: "0" }).webhookAllowPrivate).toBe(false);
+  expect(parseServerConfig({ AETHER_WEBHOOK_ALLOW_PRIVATE: "0" }).webhookAllowPrivate).toBe(false);
+});
+
 test("tokens are kept as hashes and never shown", () => {
   const [parsed] = parseApiTokens(`${token}:deployer:ci`);
   expect(parsed).toMatchObject({ role: "deployer", name: "ci" });

@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type ApiToken, hashToken } from "../../src/config/tokens.ts";
 import type { Control, ControlSettings } from "../../src/control/control.ts";
+import { createEventFeed } from "../../src/control/event-feed.ts";
 import { startRollouts } from "../../src/control/rollouts.ts";
+import { createDeliveries } from "../../src/control/webhook-deliveries.ts";
+import { createWebhookSender, type SenderOptions } from "../../src/control/webhook-sender.ts";
+import { createSealer } from "../../src/lib/sealer.ts";
 import { createFakeRuntime } from "../../src/runtime/fake.ts";
 import { listen } from "../../src/serve/listen.ts";
 import { apiDocument } from "../../src/server/api-document.ts";
@@ -23,11 +27,13 @@ export interface HarnessOptions {
   artifacts?: ArtifactStorage;
   /** Further options of the HTTP side. */
   http?: Partial<AppOptions>;
+  /** How webhooks are sent; to this machine by default. */
+  sender?: Partial<SenderOptions>;
 }
 
 /** A whole control plane: real SQL, real files, real HTTP on a free port; only the runtime is a fake, and the clock is ours. */
 export async function createHarness(options: HarnessOptions = {}) {
-  const { open = openTestDatabase, settings = {}, tokens = [], artifacts, http = {} } = options;
+  const { open = openTestDatabase, settings = {}, tokens = [], artifacts, http = {}, sender = {} } = options;
   const [folder, database] = await Promise.all([temporaryFolder(), open()]);
   const listener = listen({ host: "127.0.0.1", port: 0, what: "API", flag: "--port" });
   const api = `http://127.0.0.1:${listener.port}`;
@@ -42,17 +48,26 @@ export async function createHarness(options: HarnessOptions = {}) {
     now,
   });
   const runtime = createFakeRuntime();
+  const { db } = database;
+  const log = createLogger({ level: "debug", format: "json", write: (line) => void lines.push(line) });
+  const secrets = createSealer([new Uint8Array(32).fill(9)]);
+  const sendWebhook = createWebhookSender({ allowPrivate: true, ...sender });
+  const deliveries = createDeliveries({ db, secrets, send: sendWebhook, log });
+  const events = createEventFeed({ db, log, onDeliveries: deliveries.nudge });
   const control: Control = {
-    db: database.db,
+    db,
     storage: artifacts ?? storage,
     runtime,
+    events,
+    secrets,
     metrics: createMetrics(),
     now,
-    log: createLogger({ level: "debug", format: "json", write: (line) => void lines.push(line) }),
+    log,
     settings: { ...defaults, internalUrl: api, ...settings },
   };
   const rollouts = await startRollouts(control);
   const hosts = new Set([`127.0.0.1:${listener.port}`, `localhost:${listener.port}`]);
+  const stopping = new AbortController();
   const app = createApp({
     control,
     rollouts,
@@ -60,7 +75,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     authRequired: tokens.length > 0,
     agentToken,
     ownHosts: hosts,
-    stopping: new AbortController().signal,
+    stopping: stopping.signal,
     ...http,
   });
   const problems: string[] = [];
@@ -108,6 +123,9 @@ export async function createHarness(options: HarnessOptions = {}) {
   return {
     api,
     control,
+    deliveries,
+    /** What a server that stops says to its open streams. */
+    stop: () => stopping.abort(),
     rollouts,
     runtime,
     storage,
@@ -118,8 +136,11 @@ export async function createHarness(options: HarnessOptions = {}) {
       clock = new Date(clock.getTime() + ms);
     },
     async [Symbol.asyncDispose]() {
+      stopping.abort();
       await listener.close(0);
       await rollouts.settle();
+      await events.close();
+      await deliveries.close(0);
       await database[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
       if (problems.length > 0) throw new Error(`Answers differ from the API's document:\n${problems.join("\n")}`);
@@ -161,4 +182,5 @@ const defaults: Omit<ControlSettings, "internalUrl"> = {
   pendingTtlSecs: 3600,
   multipartThresholdBytes: 64 * 1024 ** 2,
   multipartPartSizeBytes: 16 * 1024 ** 2,
+  webhookAllowPrivate: true,
 };

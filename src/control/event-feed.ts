@@ -1,0 +1,197 @@
+import { and, asc, gt, inArray, max } from "drizzle-orm";
+import { type EventView, eventTypes } from "../core/events.ts";
+import type { Db } from "../db/client.ts";
+import { auditEvents } from "../db/schema.ts";
+import { AetherError } from "../lib/errors.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { readAudit, toLine } from "./audit.ts";
+import { sequenceEvents, toEvent } from "./sequencer.ts";
+
+/** What happened, as it is committed, for any number of listeners in this process. */
+export interface EventFeed {
+  /** Something may have been committed here: its events are told at once. */
+  nudge(): void;
+  /** Places and tells what was committed, here or by another server. */
+  advance(): Promise<void>;
+  /** From now on, or from what comes after the event `after`. */
+  listen(after?: number): Promise<EventListener>;
+  /** Listeners in this process. */
+  listeners(): number;
+  /** Resolves when nothing of it touches the database any more. */
+  close(): Promise<void>;
+}
+
+export interface EventListener {
+  /** What came since the last call, at most a page of it; empty when nothing did for `withinMs`, or when `signal` aborts. */
+  next(withinMs: number, signal: AbortSignal): Promise<EventView[]>;
+  close(): void;
+}
+
+export interface EventFeedOptions {
+  db: Db;
+  log: Logger;
+  /** Told when deliveries were put into the outbox. */
+  onDeliveries?: () => void;
+}
+
+const pageSize = 200;
+/** Events that are kept at hand; who is further behind reads the database, a page at a time. */
+const keptEvents = 2_000;
+const maxListeners = 1_000;
+/** A burst of commits is told together. */
+const nudgeMs = 5;
+
+/** One reader of the database for all listeners: they have a place each, and nothing is queued for them. */
+export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): EventFeed {
+  let kept: EventView[] = [];
+  /** Every event after `start`, up to `head`, is in `kept`. Unknown while nobody listens. */
+  let start = 0;
+  let head: number | undefined;
+  let listening = 0;
+  let changed = Promise.withResolvers<void>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let running: Promise<void> | undefined;
+  let again: Promise<void> | undefined;
+  let closed = false;
+
+  async function step(): Promise<void> {
+    for (let more = true; more && !closed; ) {
+      const sequenced = await sequenceEvents(db);
+      if (sequenced.deliveries > 0) onDeliveries?.();
+      more = sequenced.more;
+    }
+    if (listening > 0 && !closed) return readOn();
+    head = undefined;
+    kept = [];
+  }
+
+  async function readOn(): Promise<void> {
+    if (head === undefined) start = head = await newestPlace();
+    for (let from = head; ; ) {
+      const lines = (await readAudit(db).where(gt(auditEvents.seq, from)).orderBy(asc(auditEvents.seq)).limit(500)).map(
+        toLine,
+      );
+      const last = lines.at(-1)?.seq;
+      if (last === undefined || last === null) return;
+      keep(lines.map(toEvent).filter((event) => event !== undefined));
+      head = from = last;
+      changed.resolve();
+      changed = Promise.withResolvers();
+    }
+  }
+
+  function keep(events: EventView[]): void {
+    kept.push(...events);
+    const tooMany = kept.length - keptEvents;
+    if (tooMany > 0) start = kept.splice(0, tooMany).at(-1)?.id ?? start;
+  }
+
+  async function newestPlace(): Promise<number> {
+    const [found] = await db.select({ seq: max(auditEvents.seq) }).from(auditEvents);
+    return found?.seq ?? 0;
+  }
+
+  /** One at a time; who asks while one runs gets the next one, which sees what was committed meanwhile. */
+  function advance(): Promise<void> {
+    if (closed) return Promise.resolve();
+    if (running === undefined) {
+      running = step().finally(() => {
+        running = undefined;
+      });
+      return running;
+    }
+    again ??= running
+      .catch(() => {})
+      .then(() => {
+        again = undefined;
+        return advance();
+      });
+    return again;
+  }
+
+  async function listen(after?: number): Promise<EventListener> {
+    if (listening >= maxListeners) {
+      throw new AetherError("service_unavailable", `${maxListeners} listeners are connected to this server already.`, {
+        hint: "Try again later.",
+      });
+    }
+    listening += 1;
+    let open = true;
+    const close = () => {
+      if (open) listening -= 1;
+      open = false;
+    };
+    try {
+      await advance();
+    } catch (error) {
+      close();
+      throw error;
+    }
+    let place = Math.min(after ?? Number.POSITIVE_INFINITY, head ?? 0);
+
+    async function page(): Promise<EventView[]> {
+      const upTo = head ?? place;
+      const events = place < start ? await readPage(db, place) : kept.filter(({ id }) => id > place).slice(0, pageSize);
+      place = events.length < pageSize ? Math.max(upTo, events.at(-1)?.id ?? 0) : (events.at(-1)?.id ?? place);
+      return events;
+    }
+
+    return {
+      async next(withinMs, signal) {
+        const deadline = performance.now() + withinMs;
+        while (!signal.aborted && !closed) {
+          const { promise } = changed;
+          const events = head === undefined || place >= head ? [] : await page();
+          if (events.length > 0) return events;
+          const left = deadline - performance.now();
+          if (left <= 0) break;
+          if (head === undefined || place >= head) await soonest(promise, left, signal);
+        }
+        return [];
+      },
+      close,
+    };
+  }
+
+  return {
+    nudge() {
+      if (closed) return;
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        advance().catch((error: unknown) => log.error("events could not be told, it is tried again", { error }));
+      }, nudgeMs);
+    },
+    advance,
+    listen,
+    listeners: () => listening,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      changed.resolve();
+      await again?.catch(() => {});
+      await running?.catch(() => {});
+    },
+  };
+}
+
+async function readPage(db: Db, after: number): Promise<EventView[]> {
+  const found = await readAudit(db)
+    .where(and(gt(auditEvents.seq, after), inArray(auditEvents.action, [...eventTypes])))
+    .orderBy(asc(auditEvents.seq))
+    .limit(pageSize);
+  return found.map((row) => toEvent(toLine(row))).filter((event) => event !== undefined);
+}
+
+/** Until `promise` resolves, `ms` have passed, or `signal` aborts. */
+async function soonest(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  const timer = setTimeout(end, ms);
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    await Promise.race([promise, ended]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+  }
+}

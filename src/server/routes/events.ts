@@ -1,0 +1,79 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { EventListener } from "../../control/event-feed.ts";
+import type { EventView } from "../../core/events.ts";
+import { AetherError } from "../../lib/errors.ts";
+import { failures } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import { eventView } from "../schemas/event.ts";
+import { assertVisible, visibleApps } from "../visible-apps.ts";
+
+/** Proxies cut connections that are silent for long. */
+const heartbeatMs = 15_000;
+/** How soon a client that lost its connection comes back. */
+const retryMs = 2_000;
+
+const listen = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "events.listen",
+  summary: "What happens, as it happens (server-sent events)",
+  description:
+    "Each event has its place as `id` and its type as `event`. A client that sends `Last-Event-ID` gets everything after that event; without, what happens from now on. Comments are sent while nothing happens.",
+  request: {
+    query: z.object({ app: z.string().optional().openapi({ description: "Only this app's events" }) }),
+    headers: z.object({
+      "last-event-id": z
+        .string()
+        .regex(/^\d{1,15}$/, "must be an event's id")
+        .optional(),
+    }),
+  },
+  responses: {
+    ...failures,
+    200: { description: "A stream; each `data` is an Event", content: { "text/event-stream": { schema: eventView } } },
+  },
+});
+
+/** Mounted at /events. */
+export const eventRoutes = createRouter().openapi(listen, async (c) => {
+  const { control, stopping } = c.var;
+  const { app } = c.req.valid("query");
+  const after = c.req.valid("header")["last-event-id"];
+  assertVisible(c, app);
+  const visible = visibleApps(c);
+  const wanted = ({ app: of }: EventView) =>
+    (app === undefined || of === app) && (visible === null || (of !== null && visible.includes(of)));
+  const listener = await control.events.listen(after === undefined ? undefined : Number(after));
+  c.env.keepOpen?.(c.req.raw);
+  c.header("x-accel-buffering", "no"); // nginx would hold events back
+  const gone = new AbortController();
+  const signal = AbortSignal.any([stopping, gone.signal, c.req.raw.signal]);
+  return streamSSE(
+    c,
+    async (stream) => {
+      stream.onAbort(() => gone.abort());
+      try {
+        await tell(stream, { listener, wanted, signal });
+      } finally {
+        listener.close();
+      }
+    },
+    async (error) => control.log.error("an event stream broke", { error: new AetherError("internal", String(error)) }),
+  );
+});
+
+/** Asks for more only when the last was taken: a slow reader holds up nobody, and nothing piles up for it. */
+async function tell(
+  stream: SSEStreamingApi,
+  { listener, wanted, signal }: { listener: EventListener; wanted: (event: EventView) => boolean; signal: AbortSignal },
+): Promise<void> {
+  await stream.write(`retry: ${retryMs}\n\n`);
+  while (!signal.aborted) {
+    const events = await listener.next(heartbeatMs, signal);
+    if (events.length === 0 && !signal.aborted) await stream.write(": nothing happened\n\n");
+    for (const event of events.filter(wanted)) {
+      await stream.writeSSE({ id: String(event.id), event: event.type, data: JSON.stringify(event) });
+    }
+  }
+}

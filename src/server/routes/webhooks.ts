@@ -1,0 +1,74 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { createWebhook, listDeliveries, listWebhooks, removeWebhook } from "../../control/webhooks.ts";
+import { actorOf } from "../actor.ts";
+import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
+import { createRouter } from "../router.ts";
+import {
+  deliveryView,
+  newWebhook,
+  toDeliveryView,
+  toWebhookView,
+  webhookParam,
+  webhookView,
+} from "../schemas/webhook.ts";
+import { assertSeesAll, assertVisible, visibleApps } from "../visible-apps.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "webhooks.list",
+  summary: "List the webhooks, oldest first",
+  request: { query: pageQuery },
+  responses: { ...failures, 200: json(z.array(webhookView), "The webhooks, without their secrets") },
+});
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  operationId: "webhooks.create",
+  summary: "Have events sent to a URL",
+  description:
+    "Each event is POSTed as JSON with `X-Aether-Event`, `X-Aether-Delivery` and `X-Aether-Signature: t=<unix>,v1=<hex HMAC-SHA256(secret, t + '.' + body)>`, at least once, for a day until a 2xx answers. Redirects are not followed; link-local and metadata addresses are refused, private ones unless the server allows them.",
+  request: { body: jsonBody(newWebhook) },
+  responses: { ...failures, 201: json(webhookView, "The new webhook") },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{id}",
+  operationId: "webhooks.remove",
+  summary: "Remove a webhook, with what was still to be sent",
+  request: { params: webhookParam },
+  responses: { ...failures, 204: { description: "It is gone" } },
+});
+
+const deliveries = createRoute({
+  method: "get",
+  path: "/{id}/deliveries",
+  operationId: "webhooks.deliveries",
+  summary: "List what was and will be sent, newest event first",
+  request: { params: webhookParam, query: pageQuery },
+  responses: { ...failures, 200: json(z.array(deliveryView), "The deliveries") },
+});
+
+/** Mounted at /webhooks. */
+export const webhookRoutes = createRouter()
+  .openapi(list, async (c) => {
+    const found = await listWebhooks(c.var.control, visibleApps(c), c.req.valid("query"));
+    return c.json(found.map(toWebhookView), 200);
+  })
+  .openapi(create, async (c) => {
+    const wanted = c.req.valid("json");
+    if (wanted.app === undefined) assertSeesAll(c);
+    else assertVisible(c, wanted.app);
+    return c.json(toWebhookView(await createWebhook(c.var.control, wanted, actorOf(c))), 201);
+  })
+  .openapi(remove, async (c) => {
+    await removeWebhook(c.var.control, c.req.valid("param").id, visibleApps(c));
+    return c.body(null, 204);
+  })
+  .openapi(deliveries, async (c) => {
+    const page = { ...c.req.valid("query"), visible: visibleApps(c) };
+    const found = await listDeliveries(c.var.control, c.req.valid("param").id, page);
+    return c.json(found.map(toDeliveryView), 200);
+  });

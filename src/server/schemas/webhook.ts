@@ -1,0 +1,67 @@
+import { z } from "@hono/zod-openapi";
+import type { Delivery, NamedWebhook } from "../../control/webhooks.ts";
+import type { DeliveryView, WebhookView } from "../../core/events.ts";
+
+export const webhookParam = z.object({ id: z.string().openapi({ param: { name: "id", in: "path" } }) });
+
+export const newWebhook = z
+  .object({
+    url: z.string().max(2_000).openapi({ description: "http or https, without user and password" }),
+    secret: z.string().min(16).max(256).openapi({ description: "Signs each delivery; never shown again" }),
+    events: z
+      .array(z.string())
+      .min(1)
+      .max(50)
+      .openapi({ description: "Types, such as deployment.failed; deployment.*; *" }),
+    app: z.string().optional().openapi({ description: "Only this app's events; absent: all" }),
+  })
+  .openapi("NewWebhook");
+
+export const webhookView = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    events: z.array(z.string()),
+    app: z.string().nullable(),
+    active: z.boolean(),
+    created_at: z.string(),
+    created_by: z.string(),
+  })
+  .openapi("Webhook") satisfies z.ZodType<WebhookView>;
+
+export const deliveryView = z
+  .object({
+    id: z.string(),
+    event_id: z.number().int(),
+    event: z.string(),
+    status: z.enum(["pending", "delivered", "failed"]),
+    attempts: z.number().int(),
+    next_attempt_at: z.string().nullable(),
+    last_status: z.number().int().nullable(),
+    last_error: z.string().nullable(),
+    created_at: z.string(),
+    delivered_at: z.string().nullable(),
+  })
+  .openapi("WebhookDelivery") satisfies z.ZodType<DeliveryView>;
+
+/** A row as the API shows it: never its secret. */
+export function toWebhookView({ app, webhook }: NamedWebhook): WebhookView {
+  const { id, url, events, active, createdAt, createdBy } = webhook;
+  return { id, url, events, app, active, created_at: createdAt.toISOString(), created_by: createdBy };
+}
+
+/** A row as the API shows it. */
+export function toDeliveryView(delivery: Delivery): DeliveryView {
+  return {
+    id: delivery.id,
+    event_id: delivery.eventId,
+    event: delivery.event,
+    status: delivery.status,
+    attempts: delivery.attempts,
+    next_attempt_at: delivery.status === "pending" ? delivery.nextAttemptAt.toISOString() : null,
+    last_status: delivery.lastStatus,
+    last_error: delivery.lastError,
+    created_at: delivery.createdAt.toISOString(),
+    delivered_at: delivery.deliveredAt?.toISOString() ?? null,
+  };
+}

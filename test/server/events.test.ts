@@ -1,0 +1,252 @@
+import { expect, test } from "bun:test";
+import { connect } from "node:net";
+import { createEventFeed, type EventFeed, type EventListener } from "../../src/control/event-feed.ts";
+import type { EventView } from "../../src/core/events.ts";
+import type { Db } from "../../src/db/client.ts";
+import { migrate } from "../../src/db/migrate.ts";
+import { auditEvents } from "../../src/db/schema.ts";
+import { createHarness, someBytes } from "../harness/control-plane.ts";
+import { withDatabases } from "../harness/database.ts";
+import { type EventStream, openEvents } from "../harness/event-stream.ts";
+import { createPostgresDatabase, postgresTier } from "../harness/postgres.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const noLog = { debug() {}, info() {}, warn() {}, error() {}, with: () => noLog };
+
+async function take(stream: EventStream, count: number): Promise<EventView[]> {
+  const events: EventView[] = [];
+  while (events.length < count) {
+    const event = await stream.next();
+    if (event === undefined) break;
+    events.push(event);
+  }
+  return events;
+}
+
+const typesOf = (events: EventView[]) => events.map(({ type }) => type);
+
+/** A line of the audit as any transition writes it. */
+const line = (subjectId: string) => ({
+  actor: "test",
+  action: "app.created",
+  subjectType: "app",
+  subjectId,
+  after: "created",
+});
+
+async function insertLines(db: Db, names: string[]): Promise<void> {
+  for (let at = 0; at < names.length; at += 500)
+    await db.insert(auditEvents).values(names.slice(at, at + 500).map(line));
+}
+
+withDatabases("events", (open) => {
+  test("a deploy is told as it happens, in order, with who and what", async () => {
+    await using aether = await createHarness({ open });
+    await using stream = await openEvents(`${aether.api}/events`);
+    const { digest } = await aether.store("shop", someBytes("one"));
+    const deploy = { app_name: "shop", digest };
+    const { body } = await aether.send("POST", "/deployments", deploy, { "x-request-id": "request-7" });
+    await aether.rollouts.settle();
+    aether.runtime.succeed("shop", body.id);
+    const events = await take(stream, 4);
+    expect(typesOf(events)).toEqual(["app.created", "artifact.stored", "deployment.pending", "deployment.running"]);
+    expect(events[2]).toEqual({
+      id: expect.any(Number),
+      type: "deployment.pending",
+      at: "2026-01-01T00:00:00.000Z",
+      app: "shop",
+      subject: { type: "deployment", id: body.id },
+      before: null,
+      after: "pending",
+      actor: "anonymous",
+      request_id: "request-7",
+      detail: { digest, version: 1 },
+    });
+    expect(stream.asides).toContain("retry: 2000");
+  });
+
+  test("who comes back gets what was missed, once, and who comes first gets only what is new", async () => {
+    await using aether = await createHarness({ open });
+    await aether.send("POST", "/apps", { name: "before" });
+    const first = await openEvents(`${aether.api}/events`);
+    await aether.send("POST", "/apps", { name: "one" });
+    const [seen] = await take(first, 1);
+    expect(seen?.app).toBe("one");
+    await first[Symbol.asyncDispose]();
+    for (const name of ["two", "three"]) await aether.send("POST", "/apps", { name });
+    await using again = await openEvents(`${aether.api}/events`, { "last-event-id": String(seen?.id) });
+    await aether.send("POST", "/apps", { name: "four" });
+    expect((await take(again, 3)).map(({ app }) => app)).toEqual(["two", "three", "four"]);
+    await using all = await openEvents(`${aether.api}/events`, { "last-event-id": "0" });
+    expect((await take(all, 5)).map(({ app }) => app)).toEqual(["before", "one", "two", "three", "four"]);
+  });
+
+  test("one app's events can be asked for", async () => {
+    await using aether = await createHarness({ open });
+    await using stream = await openEvents(`${aether.api}/events?app=shop`, { "last-event-id": "0" });
+    for (const name of ["other", "shop"]) await aether.send("POST", "/apps", { name });
+    await aether.store("other", someBytes("theirs"));
+    await aether.store("shop", someBytes("ours"));
+    expect((await take(stream, 2)).map(({ app, type }) => [app, type])).toEqual([
+      ["shop", "app.created"],
+      ["shop", "artifact.stored"],
+    ]);
+  });
+
+  test("a stream ends when the server stops, and what is no place is refused", async () => {
+    await using aether = await createHarness({ open });
+    await using stream = await openEvents(`${aether.api}/events`);
+    aether.stop();
+    expect(await stream.next()).toBeUndefined();
+    const answer = await aether.send("GET", "/events", undefined, { "last-event-id": "newest" });
+    expect(answer).toMatchObject({ status: 400, body: { code: "bad_request" } });
+  });
+
+  test("sixty listeners cost no more reading than one", async () => {
+    await using database = await open();
+    const reads = countReads(database.db);
+    await using feed = disposable(createEventFeed({ db: reads.db, log: noLog }));
+    const listeners = await Promise.all(Array.from({ length: 60 }, () => feed.listen()));
+    await feed.advance();
+    reads.reset();
+    await insertLines(database.db, ["a", "b", "c"]);
+    await feed.advance();
+    const signal = new AbortController().signal;
+    const got = await Promise.all(listeners.map((listener) => listener.next(1_000, signal)));
+    expect(got.map((events) => events.length)).toEqual(listeners.map(() => 3));
+    expect(reads.count()).toBeLessThan(6);
+  });
+
+  test("a listener that fell far behind reads on from the database, without a gap or a double", async () => {
+    await using database = await open();
+    await using feed = disposable(createEventFeed({ db: database.db, log: noLog }));
+    const slow = await feed.listen();
+    const names = Array.from({ length: 4_500 }, (_, at) => `app-${at}`);
+    await insertLines(database.db, names);
+    await feed.advance();
+    const ids: number[] = [];
+    const signal = new AbortController().signal;
+    while (ids.length < names.length) {
+      const events = await slow.next(1_000, signal);
+      if (events.length === 0) break;
+      expect(events.length).toBeLessThanOrEqual(200);
+      ids.push(...events.map(({ id }) => id));
+    }
+    expect(ids).toEqual(names.map((_, at) => at + 1));
+    expect(await slow.next(0, signal)).toEqual([]);
+  });
+});
+
+test("who does not read is not written to without end", async () => {
+  await using aether = await createHarness();
+  const taken = countTaken(aether.control.events);
+  aether.control.events = taken.feed;
+  const { hostname, port } = new URL(aether.api);
+  const socket = connect(Number(port), hostname);
+  await new Promise<void>((connected) => socket.once("connect", connected));
+  socket.pause();
+  socket.write(`GET /events HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`);
+  await waitFor("it listens", () => taken.feed.listeners() === 1);
+  const detail = { padding: "x".repeat(20_000) };
+  const lines = Array.from({ length: 2_000 }, (_, at) => ({ ...line(`app-${at}`), detail }));
+  for (let at = 0; at < lines.length; at += 100) {
+    await aether.control.db.insert(auditEvents).values(lines.slice(at, at + 100));
+    await aether.control.events.advance();
+  }
+  await waitFor("something was taken", () => taken.count() > 0);
+  expect(taken.count()).toBeLessThan(1_000); // what the kernel and one page hold, of 40 MB
+  socket.destroy();
+  await waitFor("it is forgotten", () => taken.feed.listeners() === 0);
+});
+
+test.skipIf(!postgresTier().available)(
+  "a change that becomes visible late is told after those that overtook it",
+  async () => {
+    await using database = await createPostgresDatabase();
+    await migrate(database.db);
+    await using feed = disposable(createEventFeed({ db: database.db, log: noLog }));
+    const listener = await feed.listen();
+    const commit = Promise.withResolvers<void>();
+    const inserted = Promise.withResolvers<void>();
+    const late = database.db.transaction(async (tx) => {
+      await tx.insert(auditEvents).values(line("late"));
+      inserted.resolve();
+      await commit.promise;
+    });
+    await inserted.promise;
+    await insertLines(database.db, ["early"]);
+    await feed.advance();
+    const signal = new AbortController().signal;
+    const subjects = (events: EventView[]) => events.map(({ subject }) => subject.id);
+    expect(subjects(await listener.next(1_000, signal))).toEqual(["early"]);
+    commit.resolve();
+    await late;
+    await feed.advance();
+    expect(subjects(await listener.next(1_000, signal))).toEqual(["late"]);
+  },
+);
+
+test.skipIf(!postgresTier().available)("two servers on one database tell each event once, in one order", async () => {
+  await using database = await createPostgresDatabase();
+  await migrate(database.db);
+  await using one = disposable(createEventFeed({ db: database.db, log: noLog }));
+  await using two = disposable(createEventFeed({ db: database.db, log: noLog }));
+  const listeners = await Promise.all([one.listen(), two.listen()]);
+  const writing = Array.from({ length: 20 }, async (_, writer) => {
+    for (let at = 0; at < 10; at += 1) {
+      await insertLines(database.db, [`${writer}-${at}`]);
+      (writer % 2 === 0 ? one : two).nudge();
+    }
+  });
+  const signal = new AbortController().signal;
+  const reading = listeners.map(async (listener, at) => {
+    const events: EventView[] = [];
+    while (events.length < 200) {
+      await [one, two][at]?.advance();
+      events.push(...(await listener.next(20, signal)));
+    }
+    return events;
+  });
+  await Promise.all(writing);
+  const [first = [], second = []] = await Promise.all(reading);
+  expect(first.map(({ id }) => id)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
+  expect(second).toEqual(first);
+  expect(new Set(first.map(({ subject }) => subject.id)).size).toBe(200);
+});
+
+function disposable<T extends { close(): Promise<void> }>(feed: T): T & AsyncDisposable {
+  return { ...feed, [Symbol.asyncDispose]: () => feed.close() };
+}
+
+/** The database, counting the queries that read it. */
+function countReads(db: Db) {
+  let reads = 0;
+  const counting = new Proxy(db, {
+    get(target, name) {
+      if (name === "select") reads += 1;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const reset = () => {
+    reads = 0;
+  };
+  return { db: counting, count: () => reads, reset };
+}
+
+/** The feed, counting the events that its listeners took. */
+function countTaken(feed: EventFeed) {
+  let taken = 0;
+  async function listen(after?: number): Promise<EventListener> {
+    const listener = await feed.listen(after);
+    return {
+      ...listener,
+      async next(withinMs, signal) {
+        const events = await listener.next(withinMs, signal);
+        taken += events.length;
+        return events;
+      },
+    };
+  }
+  return { feed: { ...feed, listen }, count: () => taken };
+}
