@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { and, desc, eq, max, sql } from "drizzle-orm";
 import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
@@ -20,6 +21,9 @@ export interface NamedDeployment {
   deployment: Deployment;
 }
 
+/** `replayed` when its idempotency key had made it before. */
+export type CreatedDeployment = Deployment & { replayed: boolean };
+
 export interface NewDeployment {
   app: string;
   digest?: string | undefined;
@@ -30,7 +34,11 @@ export interface NewDeployment {
 }
 
 /** Records what is wanted; the rollout makes it so. The same idempotency key gives the same deployment. */
-export async function createDeployment(control: Control, wanted: NewDeployment, actor: Actor): Promise<Deployment> {
+export async function createDeployment(
+  control: Control,
+  wanted: NewDeployment,
+  actor: Actor,
+): Promise<CreatedDeployment> {
   const app = await getApp(control.db, wanted.app);
   const digest = wantedDigest(app, wanted);
   const { artifact } = await getStoredArtifact(control, digest, [app.name]);
@@ -38,7 +46,7 @@ export async function createDeployment(control: Control, wanted: NewDeployment, 
     // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts.
     await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, app.id)).for("update");
     const earlier = await findByKey(tx, app, wanted.idempotencyKey);
-    if (earlier) return assertSameDigest(earlier, digest);
+    if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
     const at = control.now();
     const [{ newest } = { newest: null }] = await tx
       .select({ newest: max(deployments.version) })
@@ -63,7 +71,7 @@ export async function createDeployment(control: Control, wanted: NewDeployment, 
       .returning();
     if (!deployment) throw new Error("the insert of a deployment returned no row");
     await record(tx, actor, deployment, null);
-    return deployment;
+    return { ...deployment, replayed: false };
   });
 }
 
@@ -170,9 +178,13 @@ async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Dep
   return found;
 }
 
-function assertSameDigest(deployment: Deployment, digest: Digest): Deployment {
-  if (deployment.digest === digest) return deployment;
-  throw new AetherError("idempotency_conflict", "This idempotency key was used for another digest.", {
+function assertSameRequest(deployment: Deployment, wanted: NewDeployment, digest: Digest): Deployment {
+  const same =
+    deployment.digest === digest &&
+    deployment.replicas === (wanted.replicas ?? 1) &&
+    isDeepStrictEqual(deployment.config ?? undefined, wanted.config);
+  if (same) return deployment;
+  throw new AetherError("idempotency_conflict", "This idempotency key was used for another deployment.", {
     hint: "Use a new key.",
   });
 }

@@ -1,4 +1,5 @@
 import type { Control } from "../control/control.ts";
+import { purgeKeys } from "../control/idempotency.ts";
 import { type Deliveries, purgeDeliveries } from "../control/webhook-deliveries.ts";
 import type { Poller } from "./poller.ts";
 
@@ -12,8 +13,9 @@ export function eventPollers(control: Control, deliveries: Deliveries): Poller[]
       everyMs: 3_600_000,
       later: true,
       async tick() {
+        const keys = await purgeKeys(control);
         const sent = await purgeDeliveries(control.db);
-        if (sent > 0) control.log.info("removed old deliveries", { sent });
+        if (keys + sent > 0) control.log.info("removed old records", { idempotency_keys: keys, deliveries: sent });
       },
     },
   ];

@@ -17,6 +17,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { bodySize } from "./middleware/body-size.ts";
 import { crossOrigin, securityHeaders } from "./middleware/browsers.ts";
 import { headOnly } from "./middleware/head-only.ts";
+import { idempotency } from "./middleware/idempotency.ts";
 import { knownRoute, unknownRoute } from "./middleware/known-route.ts";
 import { limitWrites } from "./middleware/limit-writes.ts";
 import { nudgeEvents } from "./middleware/nudge-events.ts";
@@ -84,7 +85,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }));
   app.use(knownRoute(app), readersRead, limitWrites(options.rateLimit));
   app.use(bodySize(control.settings.maxArtifactSizeBytes), strictJson);
-  app.use(nudgeEvents);
+  app.use(nudgeEvents, idempotency());
 
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes);

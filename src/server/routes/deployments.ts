@@ -78,7 +78,8 @@ export const deploymentRoutes = createRouter()
     rollouts
       .reconcile()
       .catch((error: unknown) => control.log.error("the rollout could not start, it is tried again", { error }));
-    return c.json({ id: deployment.id, status: deployment.status, version: deployment.version }, 201);
+    if (deployment.replayed) c.header("idempotency-replayed", "true");
+    return c.json({ id: deployment.id, status: "pending" as const, version: deployment.version }, 201); // as at first
   })
   .openapi(show, async (c) => c.json(await showDeployment(c, c.req.valid("param").id), 200))
   .openapi(status, async (c) => c.json(await showDeployment(c, c.req.valid("param").id), 200));

@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import {
+  claimKey,
+  giveUpClaim,
+  type KeptAnswer,
+  type KeyClaim,
+  type KeyedRequest,
+  keepAnswer,
+  renewClaim,
+} from "../../control/idempotency.ts";
+import { AetherError } from "../../lib/errors.ts";
+import type { ServerEnv } from "../context.ts";
+
+/** `/deployments` decides replay in the transaction that would insert; the bytes of `/artifacts` are named by their digest. */
+const decideThemselves = new Set(["/deployments", "/artifacts"]);
+/** They depend on who asks and when, and nothing was done: asking again may be answered otherwise. */
+const neverKept = new Set([401, 403, 408, 409, 429]);
+const renewMs = 10_000;
+const keyPattern = /^[\x21-\x7e]{1,255}$/;
+
+/** A POST repeated under its `Idempotency-Key` gets the first answer again, and is carried out once (Stripe's rules). */
+export function idempotency({ waitMs = 5_000 } = {}) {
+  return createMiddleware<ServerEnv>(async function idempotency(c, next) {
+    if (c.req.method !== "POST" || decideThemselves.has(c.req.path)) return next();
+    const request = await keyedRequest(c);
+    if (request === undefined) return next();
+    const state = await claimOrWait(c, request, waitMs);
+    if ("answer" in state) return replay(c, state.answer);
+    await carryOut(c, state.claim, next);
+  });
+}
+
+async function keyedRequest(c: Context<ServerEnv>): Promise<KeyedRequest | undefined> {
+  const body = await c.req.text(); // Hono keeps it for the handler
+  const json = parseObject(body);
+  const key = c.req.header("idempotency-key") ?? json.idempotency_key;
+  if (key === undefined || key === null) return undefined;
+  if (typeof key !== "string" || !keyPattern.test(key)) {
+    throw new AetherError("bad_request", "An idempotency key has 1 to 255 visible ASCII characters.");
+  }
+  const { pathname, search } = new URL(c.req.url);
+  const bodyHash = createHash("sha256").update(body).digest("hex");
+  return { scope: scopeOf(c, json), key, route: `POST ${pathname}${search}`, bodyHash };
+}
+
+function scopeOf(c: Context<ServerEnv>, { app_name }: Record<string, unknown>): string {
+  const { name } = c.var.caller;
+  return name === "anonymous" && typeof app_name === "string" ? `anonymous for ${app_name}` : name;
+}
+
+async function claimOrWait(c: Context<ServerEnv>, request: KeyedRequest, waitMs: number) {
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    const state = await claimKey(c.var.control, request);
+    if (state !== "under way") return state;
+    if (performance.now() >= deadline || c.req.raw.signal.aborted || c.var.stopping.aborted) break;
+    await sleep(50);
+  }
+  c.header("retry-after", "1");
+  throw new AetherError("conflict", "A request with this idempotency key is under way.", {
+    hint: "Ask again in a moment with the same key; the answer will be that request's.",
+  });
+}
+
+function replay(c: Context<ServerEnv>, { status, body }: KeptAnswer): Response {
+  c.header("idempotency-replayed", "true");
+  if (body === "") return c.body(null, status as 204);
+  return c.body(body, status as 200, { "content-type": "application/json" });
+}
+
+async function carryOut(c: Context<ServerEnv>, claim: KeyClaim, next: () => Promise<void>): Promise<void> {
+  const { control } = c.var;
+  const warn = (error: unknown) => control.log.error("an idempotency key could not be kept", { error });
+  const renewing = setInterval(() => void renewClaim(control, claim).catch(warn), renewMs);
+  try {
+    await next();
+    const { status } = c.res;
+    if (status >= 500 || neverKept.has(status)) await giveUpClaim(control, claim).catch(warn);
+    else await keepAnswer(control, claim, { status, body: await c.res.clone().text() }).catch(warn);
+  } finally {
+    clearInterval(renewing);
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {}; // the route says what is wrong with it
+  }
+}
