@@ -3,6 +3,7 @@ import type { Queryable, Tx } from "../db/client.ts";
 import { apps, auditEvents } from "../db/schema.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
+import type { Scope } from "./scope.ts";
 
 export interface Transition {
   subject: "artifact" | "deployment" | "app" | "token";
@@ -42,17 +43,13 @@ export interface AuditFilter {
   since?: Date | undefined;
 }
 
-/** The audit, newest first. `visible` are the names of the apps that may be seen; null is all, and what belongs to none. */
-export async function listAudit(
-  { db }: Control,
-  filter: AuditFilter & Page,
-  visible: readonly string[] | null,
-): Promise<AuditLine[]> {
+/** The audit, newest first; what belongs to no app is in no narrower scope than all. */
+export async function listAudit({ db }: Control, filter: AuditFilter & Page, scope: Scope): Promise<AuditLine[]> {
   return readAudit(db)
     .where(
       and(
         filter.app === undefined ? undefined : ofApps([filter.app]),
-        visible === null ? undefined : ofApps(visible),
+        scope === undefined ? undefined : ofApps(scope),
         filter.subject === undefined ? undefined : eq(auditEvents.subjectId, filter.subject),
         filter.action === undefined ? undefined : eq(auditEvents.action, filter.action),
         filter.since === undefined ? undefined : gte(auditEvents.at, filter.since),

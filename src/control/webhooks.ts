@@ -7,6 +7,7 @@ import { AetherError } from "../lib/errors.ts";
 import { getApp } from "./apps.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
+import type { Scope } from "./scope.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
 export type Delivery = typeof webhookDeliveries.$inferSelect;
@@ -23,9 +24,6 @@ export interface NewWebhook {
   /** Absent: events of all apps, and of none. */
   app?: string | undefined;
 }
-
-/** The names of the apps whose webhooks one may see; null is all, and those for all apps. */
-export type Visible = readonly string[] | null;
 
 const maxWebhooks = 500;
 
@@ -58,22 +56,18 @@ export async function createWebhook(control: Control, wanted: NewWebhook, actor:
   return { app: app?.name ?? null, webhook };
 }
 
-/** The receivers, oldest first. */
-export async function listWebhooks(
-  { db }: Control,
-  visible: Visible,
-  { limit, offset }: Page,
-): Promise<NamedWebhook[]> {
+/** The receivers of a scope, oldest first. */
+export async function listWebhooks({ db }: Control, scope: Scope, { limit, offset }: Page): Promise<NamedWebhook[]> {
   const rows = await db
     .select({ app: apps.name, webhook: webhooks })
     .from(webhooks)
     .leftJoin(apps, eq(apps.id, webhooks.appId))
     .orderBy(asc(webhooks.createdAt), asc(webhooks.id));
-  return rows.filter((row) => isVisible(row, visible)).slice(offset, offset + limit);
+  return rows.filter((row) => isInScope(row, scope)).slice(offset, offset + limit);
 }
 
 /** One receiver, or `not_found`: also when it is another's. */
-export async function getWebhook({ db }: Control, id: string, visible: Visible): Promise<NamedWebhook> {
+export async function getWebhook({ db }: Control, id: string, scope: Scope): Promise<NamedWebhook> {
   const [found] = isUuid(id)
     ? await db
         .select({ app: apps.name, webhook: webhooks })
@@ -81,13 +75,13 @@ export async function getWebhook({ db }: Control, id: string, visible: Visible):
         .leftJoin(apps, eq(apps.id, webhooks.appId))
         .where(eq(webhooks.id, id))
     : [];
-  if (found && isVisible(found, visible)) return found;
+  if (found && isInScope(found, scope)) return found;
   throw new AetherError("not_found", `There is no webhook "${id}".`, { hint: "See aether webhooks list." });
 }
 
 /** Removes a receiver with what was still to be sent to it. */
-export async function removeWebhook(control: Control, id: string, visible: Visible): Promise<void> {
-  const { webhook } = await getWebhook(control, id, visible);
+export async function removeWebhook(control: Control, id: string, scope: Scope): Promise<void> {
+  const { webhook } = await getWebhook(control, id, scope);
   await control.db.delete(webhooks).where(eq(webhooks.id, webhook.id));
 }
 
@@ -95,9 +89,9 @@ export async function removeWebhook(control: Control, id: string, visible: Visib
 export async function listDeliveries(
   control: Control,
   id: string,
-  { visible, limit, offset }: Page & { visible: Visible },
+  { scope, limit, offset }: Page & { scope: Scope },
 ): Promise<Delivery[]> {
-  const { webhook } = await getWebhook(control, id, visible);
+  const { webhook } = await getWebhook(control, id, scope);
   return control.db
     .select()
     .from(webhookDeliveries)
@@ -112,8 +106,9 @@ export const secretContext = (id: string): string => `webhook ${id}`;
 
 const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 
-const isVisible = ({ app }: NamedWebhook, visible: Visible): boolean =>
-  visible === null || (app !== null && visible.includes(app));
+// One for all apps is seen by those who may see all.
+const isInScope = ({ app }: NamedWebhook, scope: Scope): boolean =>
+  scope === undefined || (app !== null && scope.includes(app));
 
 function assertPatterns(patterns: string[]): void {
   const unknown = patterns.find((pattern) => !isEventPattern(pattern));

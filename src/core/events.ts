@@ -35,6 +35,9 @@ export interface AuditView extends Omit<EventView, "type"> {
   action: string;
 }
 
+/** What `isEventPattern` takes, as one pattern, for documents. */
+export const eventPattern = `^(\\*|${[...new Set(eventTypes.map((type) => `${type.split(".")[0]}\\.\\*`)), ...eventTypes.map((type) => type.replace(".", "\\."))].join("|")})$`;
+
 /** What a webhook may ask for: one type, all of one noun (`deployment.*`), or all (`*`). */
 export function isEventPattern(pattern: string): boolean {
   if (pattern === "*" || isEventType(pattern)) return true;

@@ -33,11 +33,15 @@ export function readScope(c: Context<ServerEnv>, app?: string): Scope {
 
 /** In a route's `middleware`: what speaks of all apps at once, and changes nothing, needs a token for all apps. */
 export const allApps = createMiddleware<ServerEnv>(async function allApps(c, next) {
-  if (c.var.caller.apps !== undefined) {
-    throw new AetherError("forbidden", "This token is for some apps only.", { hint: "Use one that is for all apps." });
-  }
+  assertAllApps(c.var.caller);
   await next();
 });
+
+/** Passes for a token that is for all apps. */
+export function assertAllApps({ apps }: Caller): void {
+  if (apps === undefined) return;
+  throw new AetherError("forbidden", "This token is for some apps only.", { hint: "Use one that is for all apps." });
+}
 
 /** In a route's `middleware`: tokens, and what belongs to no app. */
 export const adminOnly = createMiddleware<ServerEnv>(async function adminOnly(c, next) {

@@ -1,10 +1,17 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
+import type { Control } from "../../src/control/control.ts";
 import { createEventFeed, type EventFeed, type EventListener } from "../../src/control/event-feed.ts";
 import type { EventView } from "../../src/core/events.ts";
 import type { Db } from "../../src/db/client.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { auditEvents } from "../../src/db/schema.ts";
+import type { AetherError } from "../../src/lib/errors.ts";
+import type { Caller } from "../../src/server/context.ts";
+import { createRouter } from "../../src/server/router.ts";
+import { auditRoutes } from "../../src/server/routes/audit.ts";
+import { eventRoutes } from "../../src/server/routes/events.ts";
+import { webhookRoutes } from "../../src/server/routes/webhooks.ts";
 import { createHarness, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
 import { type EventStream, openEvents } from "../harness/event-stream.ts";
@@ -137,6 +144,46 @@ withDatabases("events", (open) => {
   });
 });
 
+test("a token for some apps hears, sees and is told of these only", async () => {
+  await using aether = await createHarness();
+  for (const name of ["mine", "theirs"]) await aether.send("POST", "/apps", { name });
+  const hook = { url: "https://hooks.example/", secret: "s".repeat(16), events: ["*"] };
+  for (const app of ["mine", "theirs", undefined]) await aether.send("POST", "/webhooks", { ...hook, app });
+  const { body } = await aether.send("GET", "/webhooks");
+  const foreign = body.find(({ app }: { app: string }) => app === "theirs").id;
+  const app = asCaller(aether.control, { id: "t", name: "t", role: "deployer", apps: ["mine"] });
+  const ask = async (path: string): Promise<{ app: string }[]> => (await app.request(path)).json() as never;
+
+  const stream = await app.request("/events", { headers: { "last-event-id": "0" } });
+  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let heard = "";
+  while (!heard.includes("app.created")) heard += (await reader?.read())?.value ?? "";
+  await aether.send("POST", "/apps", { name: "theirs-2" });
+  await aether.store("mine", someBytes("mine"));
+  while (!heard.includes("artifact.stored")) heard += (await reader?.read())?.value ?? "";
+  expect(heard).not.toContain("theirs");
+  await reader?.cancel();
+
+  expect((await ask("/audit")).map((line) => line.app)).toEqual(["mine", "mine", "mine", "mine"]);
+  expect((await ask("/webhooks")).map((webhook) => webhook.app)).toEqual(["mine"]);
+  const post = (body: object) =>
+    app.request("/webhooks", {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    });
+  const statuses = await Promise.all([
+    app.request("/events?app=theirs"),
+    app.request("/audit?app=theirs"),
+    app.request(`/webhooks/${foreign}/deliveries`),
+    app.request(`/webhooks/${foreign}`, { method: "DELETE" }),
+    post({ ...hook, app: "theirs" }),
+    post(hook),
+    post({ ...hook, app: "mine" }),
+  ]);
+  expect(statuses.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 403, 201]);
+});
+
 test("who does not read is not written to without end", async () => {
   await using aether = await createHarness();
   const taken = countTaken(aether.control.events);
@@ -249,4 +296,22 @@ function countTaken(feed: EventFeed) {
     };
   }
   return { feed: { ...feed, listen }, count: () => taken };
+}
+
+/** The routes of events, as one caller is served by them. */
+function asCaller(control: Control, caller: Caller) {
+  const app = createRouter();
+  app.use(async (c, next) => {
+    c.set("control", control);
+    c.set("caller", caller);
+    c.set("requestId", "r");
+    c.set("stopping", new AbortController().signal);
+    await next();
+  });
+  app.route("/events", eventRoutes);
+  app.route("/audit", auditRoutes);
+  app.route("/webhooks", webhookRoutes);
+  app.onError((error, c) => c.json({ error: String(error) }, (error as AetherError).status as 400));
+  // As Bun.serve hands them in: without it there are no bindings.
+  return { request: async (path: string, init?: RequestInit) => app.request(path, init, {}) };
 }

@@ -42,13 +42,15 @@ async function keyedRequest(c: Context<ServerEnv>): Promise<KeyedRequest | undef
     throw new AetherError("bad_request", "An idempotency key has 1 to 255 visible ASCII characters.");
   }
   const { pathname, search } = new URL(c.req.url);
-  const bodyHash = createHash("sha256").update(body).digest("hex");
-  return { scope: scopeOf(c, json), key, route: `POST ${pathname}${search}`, bodyHash };
+  return { scope: scopeOf(c, json), key, route: `POST ${pathname}${search}`, bodyHash: sha256(body) };
 }
 
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
 function scopeOf(c: Context<ServerEnv>, { app_name }: Record<string, unknown>): string {
-  const { name } = c.var.caller;
-  return name === "anonymous" && typeof app_name === "string" ? `anonymous for ${app_name}` : name;
+  const { id } = c.var.caller;
+  // Hashed, because nobody has looked at it yet.
+  return id === "anonymous" && typeof app_name === "string" ? `anonymous ${sha256(JSON.stringify(app_name))}` : id;
 }
 
 async function claimOrWait(c: Context<ServerEnv>, request: KeyedRequest, waitMs: number) {

@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { listAudit } from "../../control/audit.ts";
-import { parseSince } from "../../lib/durations.ts";
+import { parseSince, sincePattern } from "../../lib/durations.ts";
+import { readableApp, readScope } from "../access.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { auditView, toAuditView } from "../schemas/event.ts";
-import { assertVisible, visibleApps } from "../visible-apps.ts";
+import { appQuery } from "../schemas/fields.ts";
 
 const list = createRoute({
   method: "get",
@@ -14,10 +15,16 @@ const list = createRoute({
   description: "Every status transition, written in the transaction that made it. It outlives what it speaks of.",
   request: {
     query: pageQuery.extend({
-      app: z.string().optional(),
-      subject: z.string().optional().openapi({ description: "Id of a deployment, an artifact, an app" }),
-      action: z.string().optional().openapi({ description: "Such as deployment.failed" }),
-      since: z.string().optional().openapi({ description: "30s, 5m, 2h, 1d, or an RFC 3339 time" }),
+      ...appQuery.shape,
+      subject: z
+        .string()
+        .regex(/^[\w.:-]{1,128}$/, "must be the id of a deployment, an artifact or an app")
+        .optional(),
+      action: z
+        .string()
+        .regex(/^[a-z_]{1,40}\.[a-z_]{1,40}$/, "must be an action such as deployment.failed")
+        .optional(),
+      since: z.string().openapi({ pattern: sincePattern, example: "2h" }).optional(),
     }),
   },
   responses: { ...failures, 200: json(z.array(auditView), "The lines") },
@@ -26,9 +33,9 @@ const list = createRoute({
 /** Mounted at /audit. */
 export const auditRoutes = createRouter().openapi(list, async (c) => {
   const { control } = c.var;
-  const { since, ...filter } = c.req.valid("query");
-  assertVisible(c, filter.app);
+  const { since, app, ...filter } = c.req.valid("query");
+  const of = app === undefined ? {} : { app: readableApp(c, app) };
   const from = since === undefined ? {} : { since: parseSince(since, control.now()) };
-  const lines = await listAudit(control, { ...filter, ...from }, visibleApps(c));
+  const lines = await listAudit(control, { ...filter, ...of, ...from }, readScope(c));
   return c.json(lines.map(toAuditView), 200);
 });

@@ -3,10 +3,11 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { EventListener } from "../../control/event-feed.ts";
 import type { EventView } from "../../core/events.ts";
 import { AetherError } from "../../lib/errors.ts";
-import { failures } from "../openapi.ts";
+import { readableApp, readScope } from "../access.ts";
+import { failures, raw } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { eventView } from "../schemas/event.ts";
-import { assertVisible, visibleApps } from "../visible-apps.ts";
+import { appQuery } from "../schemas/fields.ts";
 
 /** Proxies cut connections that are silent for long. */
 const heartbeatMs = 15_000;
@@ -21,7 +22,7 @@ const listen = createRoute({
   description:
     "Each event has its place as `id` and its type as `event`. A client that sends `Last-Event-ID` gets everything after that event; without, what happens from now on. Comments are sent while nothing happens.",
   request: {
-    query: z.object({ app: z.string().optional().openapi({ description: "Only this app's events" }) }),
+    query: appQuery,
     headers: z.object({
       "last-event-id": z
         .string()
@@ -31,19 +32,17 @@ const listen = createRoute({
   },
   responses: {
     ...failures,
-    200: { description: "A stream; each `data` is an Event", content: { "text/event-stream": { schema: eventView } } },
+    200: raw({ "text/event-stream": eventView }, "A stream; each `data` is an Event"),
   },
 });
 
 /** Mounted at /events. */
 export const eventRoutes = createRouter().openapi(listen, async (c) => {
   const { control, stopping } = c.var;
-  const { app } = c.req.valid("query");
+  const { app: named } = c.req.valid("query");
   const after = c.req.valid("header")["last-event-id"];
-  assertVisible(c, app);
-  const visible = visibleApps(c);
-  const wanted = ({ app: of }: EventView) =>
-    (app === undefined || of === app) && (visible === null || (of !== null && visible.includes(of)));
+  const scope = readScope(c, named === undefined ? undefined : readableApp(c, named));
+  const wanted = ({ app }: EventView) => scope === undefined || (app !== null && scope.includes(app));
   const listener = await control.events.listen(after === undefined ? undefined : Number(after));
   c.env.keepOpen?.(c.req.raw);
   c.header("x-accel-buffering", "no"); // nginx would hold events back

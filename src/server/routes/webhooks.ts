@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createWebhook, listDeliveries, listWebhooks, removeWebhook } from "../../control/webhooks.ts";
+import { assertAllApps, assertWriter, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -11,7 +12,6 @@ import {
   webhookParam,
   webhookView,
 } from "../schemas/webhook.ts";
-import { assertSeesAll, assertVisible, visibleApps } from "../visible-apps.ts";
 
 const list = createRoute({
   method: "get",
@@ -54,21 +54,23 @@ const deliveries = createRoute({
 /** Mounted at /webhooks. */
 export const webhookRoutes = createRouter()
   .openapi(list, async (c) => {
-    const found = await listWebhooks(c.var.control, visibleApps(c), c.req.valid("query"));
+    const found = await listWebhooks(c.var.control, readScope(c), c.req.valid("query"));
     return c.json(found.map(toWebhookView), 200);
   })
   .openapi(create, async (c) => {
     const wanted = c.req.valid("json");
-    if (wanted.app === undefined) assertSeesAll(c);
-    else assertVisible(c, wanted.app);
+    assertWriter(c.var.caller);
+    if (wanted.app === undefined) assertAllApps(c.var.caller);
+    else writableApp(c, wanted.app);
     return c.json(toWebhookView(await createWebhook(c.var.control, wanted, actorOf(c))), 201);
   })
   .openapi(remove, async (c) => {
-    await removeWebhook(c.var.control, c.req.valid("param").id, visibleApps(c));
+    assertWriter(c.var.caller);
+    await removeWebhook(c.var.control, c.req.valid("param").id, readScope(c));
     return c.body(null, 204);
   })
   .openapi(deliveries, async (c) => {
-    const page = { ...c.req.valid("query"), visible: visibleApps(c) };
+    const page = { ...c.req.valid("query"), scope: readScope(c) };
     const found = await listDeliveries(c.var.control, c.req.valid("param").id, page);
     return c.json(found.map(toDeliveryView), 200);
   });

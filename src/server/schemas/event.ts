@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import type { AuditLine } from "../../control/audit.ts";
 import { type AuditView, type EventView, eventTypes } from "../../core/events.ts";
+import { appName, time } from "./fields.ts";
 
 const fields = {
-  at: z.string(),
-  app: z.string().nullable(),
+  at: time,
+  app: appName.nullable(),
   subject: z.object({ type: z.string(), id: z.string() }),
   before: z.string().nullable(),
   after: z.string().nullable(),

@@ -1,46 +1,50 @@
 import { z } from "@hono/zod-openapi";
 import type { Delivery, NamedWebhook } from "../../control/webhooks.ts";
-import type { DeliveryView, WebhookView } from "../../core/events.ts";
+import { type DeliveryView, eventPattern, type WebhookView } from "../../core/events.ts";
+import { appName, time } from "./fields.ts";
 
-export const webhookParam = z.object({ id: z.string().openapi({ param: { name: "id", in: "path" } }) });
+export const webhookParam = z.object({ id: z.string().openapi({ format: "uuid", param: { name: "id", in: "path" } }) });
 
 export const newWebhook = z
   .object({
-    url: z.string().max(2_000).openapi({ description: "http or https, without user and password" }),
+    url: z
+      .string()
+      .max(2_000)
+      .openapi({ format: "uri", pattern: "^https?://", description: "http or https, without user and password" }),
     secret: z.string().min(16).max(256).openapi({ description: "Signs each delivery; never shown again" }),
     events: z
-      .array(z.string())
+      .array(z.string().openapi({ pattern: eventPattern }))
       .min(1)
       .max(50)
       .openapi({ description: "Types, such as deployment.failed; deployment.*; *" }),
-    app: z.string().optional().openapi({ description: "Only this app's events; absent: all" }),
+    app: appName.optional().openapi({ description: "Only this app's events; absent: all" }),
   })
   .openapi("NewWebhook");
 
 export const webhookView = z
   .object({
-    id: z.string(),
+    id: z.uuid(),
     url: z.string(),
     events: z.array(z.string()),
-    app: z.string().nullable(),
+    app: appName.nullable(),
     active: z.boolean(),
-    created_at: z.string(),
+    created_at: time,
     created_by: z.string(),
   })
   .openapi("Webhook") satisfies z.ZodType<WebhookView>;
 
 export const deliveryView = z
   .object({
-    id: z.string(),
+    id: z.uuid(),
     event_id: z.number().int(),
     event: z.string(),
     status: z.enum(["pending", "delivered", "failed"]),
     attempts: z.number().int(),
-    next_attempt_at: z.string().nullable(),
+    next_attempt_at: time.nullable(),
     last_status: z.number().int().nullable(),
     last_error: z.string().nullable(),
-    created_at: z.string(),
-    delivered_at: z.string().nullable(),
+    created_at: time,
+    delivered_at: time.nullable(),
   })
   .openapi("WebhookDelivery") satisfies z.ZodType<DeliveryView>;
 
