@@ -9,22 +9,46 @@ export interface WaitOptions {
   app: string;
   signal: AbortSignal;
   warn: (message: string) => void;
+  /** Yields when it is worth to look at once; without, it is looked by the clock alone. */
+  hints?: (signal: AbortSignal) => AsyncIterable<void>;
   /** How long the server may be away; a test passes less. */
   patienceMs?: number;
 }
 
 /** Waits for the verdict on a deployment: returns it when it runs, throws `deployment_failed` with the cause and the log. */
 export async function waitForDeployment(options: WaitOptions): Promise<DeploymentStatusView> {
-  const { signal } = options;
   const ask = askPatiently(options);
+  await using pause = createPause(options);
   for (let delayMs = 20; ; delayMs = Math.min(500, delayMs * 1.3)) {
     const deployment = await ask();
     if (deployment?.status === "running") return deployment;
     if (deployment !== undefined && deployment.status !== "pending") throw failed(deployment);
-    await sleep(delayMs, undefined, { signal }).catch(() => {
-      throw signal.reason;
-    });
+    await pause.atMost(delayMs);
   }
+}
+
+/** Pauses that a hint cuts short; one that comes between two pauses cuts the next. */
+function createPause({ signal, hints }: WaitOptions) {
+  const listening = new AbortController();
+  let hint = Promise.withResolvers<void>();
+  const listen = async () => {
+    for await (const _ of hints?.(listening.signal) ?? []) hint.resolve();
+  };
+  const listened = listen();
+  return {
+    async atMost(ms: number): Promise<void> {
+      const over = new AbortController();
+      const clock = sleep(ms, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => {});
+      await Promise.race([clock, hint.promise]);
+      over.abort();
+      if (signal.aborted) throw signal.reason;
+      hint = Promise.withResolvers();
+    },
+    async [Symbol.asyncDispose]() {
+      listening.abort();
+      await listened;
+    },
+  };
 }
 
 /** Answers undefined while the server is away: it may restart while it deploys, and goes on from its database. */

@@ -36,3 +36,27 @@ test("when the server stays away, the release is said to go on", async () => {
   expect(error).toMatchObject({ code: "unreachable", exitCode: 40, message: expect.stringContaining("is recorded") });
   expect(error.hint).toContain("aether status shop");
 });
+
+test("a hint is followed at once, and its end changes nothing", async () => {
+  let asked = 0;
+  const client = {
+    deployment: async () => ({ status: ++asked > 60 ? "running" : "pending" }) as DeploymentStatusView,
+  };
+  let ended: AbortSignal | undefined;
+  // By the clock alone, 60 looks take half a minute: this test would run out of time.
+  async function* hints(signal: AbortSignal): AsyncGenerator<void, void> {
+    ended = signal;
+    for (let at = 0; at < 1_000 && !signal.aborted; at += 1) {
+      yield;
+      await Bun.sleep(1);
+    }
+  }
+  expect((await waitForDeployment({ client, id: "d", app: "shop", signal, warn: () => {}, hints })).status).toBe(
+    "running",
+  );
+  expect(ended?.aborted).toBe(true);
+  const silent = answering({ status: "pending" }, { status: "running" });
+  async function* nothing(): AsyncGenerator<void, void> {}
+  const waited = waitForDeployment({ client: silent, id: "d", app: "shop", signal, warn: () => {}, hints: nothing });
+  expect((await waited).status).toBe("running");
+});

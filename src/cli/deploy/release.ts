@@ -2,6 +2,7 @@ import { formatBytes } from "../../lib/bytes.ts";
 import { formatMs } from "../../lib/durations.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type Client, isTransient } from "../client.ts";
+import { eventHints } from "../event-hints.ts";
 import { upload, uploadThroughServer } from "../upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
@@ -50,7 +51,8 @@ async function deploy(
     return output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
   }
   const since = performance.now();
-  const { url, ...running } = await waitForDeployment({ client, id, app, signal, warn: output.warn }).catch(
+  const hints = (ended: AbortSignal) => eventHints(client, app, ended);
+  const { url, ...running } = await waitForDeployment({ client, id, app, signal, hints, warn: output.warn }).catch(
     (error: unknown) => {
       if (signal.aborted) output.warn(`v${version} of ${app} is released without you; aether status ${app} shows it`);
       throw error;
