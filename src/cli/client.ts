@@ -1,3 +1,4 @@
+import type { AuditView, WebhookView } from "../core/events.ts";
 import { version } from "../core/version.ts";
 import type {
   AppView,
@@ -100,6 +101,16 @@ export function createClient(options: ClientOptions) {
         answers: "revoked_at",
         timeoutMs: answerMs,
       })) as TokenView,
+    audit: (query: URLSearchParams) => get<AuditView[]>(`/audit?${query}`, list),
+    webhooks: () => get<WebhookView[]>("/webhooks?limit=1000", list),
+    createWebhook: (body: { url: string; secret: string; events: string[]; app?: string }) =>
+      post<WebhookView>("/webhooks", body, { answers: "id", key: crypto.randomUUID() }),
+    removeWebhook: async (id: string) => {
+      await createOpen(options)(`/webhooks/${encodeURIComponent(id)}`, {
+        method: "DELETE",
+        signal: AbortSignal.timeout(answerMs),
+      });
+    },
     /** The open answer, for streams and raw bodies; an error answer is thrown. */
     open: createOpen(options),
   };

@@ -1,5 +1,6 @@
 import configuration from "./configuration.md" with { type: "text" };
 import deploying from "./deploying.md" with { type: "text" };
+import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
 
@@ -8,5 +9,6 @@ export const documents: Record<string, string> = {
   "getting-started": gettingStarted,
   deploying,
   packing,
+  events,
   configuration,
 };

@@ -24,6 +24,15 @@ export const commands: Record<string, Verb | Noun> = {
   list: { summary: "List the applications", load: lazily(() => import("./list.ts")) },
   status: { summary: "Show what runs, and since when", load: lazily(() => import("./status.ts")) },
   logs: { summary: "Show an application's output", load: lazily(() => import("./logs.ts")) },
+  audit: { summary: "Show who changed what", load: lazily(() => import("./audit.ts")) },
+  webhooks: {
+    summary: "Have events sent to a URL",
+    verbs: {
+      list: { summary: "List who is told of events", load: lazily(() => import("./webhooks/list.ts")) },
+      create: { summary: "Have events sent to a URL", load: lazily(() => import("./webhooks/create.ts")) },
+      remove: { summary: "Send no more events to a URL", load: lazily(() => import("./webhooks/remove.ts")) },
+    },
+  },
   login: { summary: "Remember a server and its token", load: lazily(() => import("./login.ts")) },
   tokens: {
     summary: "Make, list, rotate and revoke access tokens",
