@@ -9,13 +9,16 @@ export const sincePattern =
 /** The moment `since` names: a duration back from `now` (`30s`, `5m`, `2h`, `1d`) or an RFC 3339 time. */
 export function parseSince(text: string, now: Date): Date {
   const match = /^(\d+)([smhd])$/.exec(text);
-  if (match) return new Date(now.getTime() - Number(match[1]) * (units[match[2] ?? "s"] ?? 1_000));
+  if (match) return notBefore1970(now.getTime() - Number(match[1]) * (units[match[2] ?? "s"] ?? 1_000));
   const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isFinite(time)) return new Date(time);
+  if (Number.isFinite(time)) return notBefore1970(time);
   throw new AetherError("bad_request", `"${text}" is neither a duration nor a time.`, {
     hint: "Use 30s, 5m, 2h, 1d, or an RFC 3339 time such as 2026-01-31T12:00:00Z.",
   });
 }
+
+/** Nothing here is older, and databases know fewer years than dates do. */
+const notBefore1970 = (time: number): Date => new Date(Math.max(0, time));
 
 /** The seconds of `30s`, `5m`, `2h` or `90d`; `what` was given it, for the error. */
 export function parseDurationSecs(text: string, what: string): number {

@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { join } from "node:path";
 import type { EventView } from "../../src/core/events.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface Received {
   event: EventView;
@@ -57,11 +58,15 @@ export function startReceiver({ hostname = "127.0.0.1", port = 0, tls, answer }:
   };
 }
 
-/** The ten lines that the documentation shows to receivers. */
-export function isGenuine(body: string, header: string | null, secret: string, nowMs = Date.now()): boolean {
-  const { t, v1 } = Object.fromEntries((header ?? "").split(",").map((part) => part.split("=")));
-  if (!t || !v1 || Math.abs(nowMs / 1000 - Number(t)) > 300) return false;
-  const expected = createHmac("sha256", secret).update(`${t}.${body}`).digest();
-  const given = Buffer.from(v1, "hex");
-  return given.length === expected.length && timingSafeEqual(given, expected);
+/** What the documentation tells receivers to do. */
+export const isGenuine: (body: string, header: string | null, secret: string) => boolean = await documented();
+
+async function documented() {
+  const page = await Bun.file(join(import.meta.dir, "../../src/docs/events.md")).text();
+  const code = /```js\n(.*?)```/s.exec(page)?.[1];
+  if (code === undefined) throw new Error("The documentation shows no code any more.");
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "is-genuine.mjs");
+  await Bun.write(file, code);
+  return (await import(file)).isGenuine;
 }

@@ -63,7 +63,12 @@ withDatabases("the audit", (open) => {
     const all = await ask("limit=1000");
     expect([...(await ask("limit=3")), ...(await ask("limit=1000&offset=3"))]).toEqual(all);
     expect(await ask("app=ghost")).toEqual([]);
-    expect(await aether.send("GET", "/audit?since=yesterday")).toMatchObject({ status: 400 });
+    for (const since of ["999999999d", "999999999h", "0000-01-01T00:00:00Z"]) {
+      expect(await ask(`limit=1000&since=${since}`)).toEqual(all);
+    }
+    for (const wrong of ["since=yesterday", "subject=%00", "action=everything", "app=A", "limit=0"]) {
+      expect(await aether.send("GET", `/audit?${wrong}`)).toMatchObject({ status: 400 });
+    }
   });
 
   test("it names an app that is gone", async () => {
