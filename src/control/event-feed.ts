@@ -38,8 +38,9 @@ const pageSize = 200;
 /** Events that are kept at hand; who is further behind reads the database, a page at a time. */
 const keptEvents = 2_000;
 const maxListeners = 1_000;
-/** A burst of commits is told together. */
+/** A commit is told after this; under load, what was committed meanwhile is told together. */
 const nudgeMs = 5;
+const pauseMs = 40;
 
 /** One reader of the database for all listeners: they have a place each, and nothing is queued for them. */
 export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): EventFeed {
@@ -53,6 +54,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
   let running: Promise<void> | undefined;
   let again: Promise<void> | undefined;
   let closed = false;
+  let endedAt = Number.NEGATIVE_INFINITY;
 
   async function step(): Promise<void> {
     for (let more = true; more && !closed; ) {
@@ -97,6 +99,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
     if (running === undefined) {
       running = step().finally(() => {
         running = undefined;
+        endedAt = performance.now();
       });
       return running;
     }
@@ -156,10 +159,11 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
   return {
     nudge() {
       if (closed) return;
+      const wait = Math.max(nudgeMs, endedAt + pauseMs - performance.now());
       timer ??= setTimeout(() => {
         timer = undefined;
         advance().catch((error: unknown) => log.error("events could not be told, it is tried again", { error }));
-      }, nudgeMs);
+      }, wait);
     },
     advance,
     listen,
