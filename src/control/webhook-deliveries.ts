@@ -116,18 +116,21 @@ export function createDeliveries({ db, secrets, send, log, random = Math.random 
   };
 }
 
+// Columns keep milliseconds, and rounded ones may lie ahead: what is due at once must be found at once.
+const isDueNow = sql`status = 'pending' and next_attempt_at <= now() + interval '1 millisecond'
+  and (claimed_until is null or claimed_until < now())`;
+
 async function dueWebhooks(db: Db): Promise<string[]> {
   const result = await db.execute(sql`
     select distinct webhook_id as id from ${webhookDeliveries}
-    where status = 'pending' and next_attempt_at <= now() and (claimed_until is null or claimed_until < now())`);
+    where ${isDueNow}`);
   return rowsOf<{ id: string }>(result).map(({ id }) => id);
 }
 
 async function claim(db: Db, webhookId: string, limit: number): Promise<Delivery[]> {
   const mine = sql`(
     select id from ${webhookDeliveries}
-    where webhook_id = ${webhookId} and status = 'pending' and next_attempt_at <= now()
-      and (claimed_until is null or claimed_until < now())
+    where webhook_id = ${webhookId} and ${isDueNow}
     order by event_id limit ${limit} for update skip locked
   )`;
   // As an array: a plain "in" may be run as a join that evaluates the limited search again.
