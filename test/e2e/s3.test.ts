@@ -19,6 +19,7 @@ const canRun = s3Tier().available && postgresTier().available;
 function environment({ bucket, server }: Awaited<ReturnType<typeof createBucket>>, databaseUrl: string) {
   return {
     DATABASE_URL: databaseUrl,
+    AETHER_SECRETS_KEY: "5".repeat(64),
     AETHER_S3_BUCKET: bucket,
     AETHER_S3_BASE_URL: server.url,
     AETHER_S3_ACCESS_KEY: server.accessKeyId,
