@@ -95,7 +95,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   };
   const list = pollers(control, rollouts, {
     pendingGcIntervalMs: config.pendingGcIntervalSecs * 1000,
-      deliveries,
+    deliveries,
     housekeeping,
     ...(storage.kind === "s3" ? { probe: storage.probe } : {}),
   });
