@@ -304,6 +304,7 @@ function asCaller(control: Control, caller: Caller) {
   app.use(async (c, next) => {
     c.set("control", control);
     c.set("caller", caller);
+    c.set("countWrite", () => {});
     c.set("requestId", "r");
     c.set("stopping", new AbortController().signal);
     await next();
