@@ -65,7 +65,6 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   const control: Control = { db, storage, runtime, events, secrets, log, metrics: createMetrics(), now, settings };
   const rollouts = await startRollouts(control);
   stack.defer(async () => {
-    await gateway.stop(config.graceMs); // requests in flight end before their applications do
     await runtime.stop();
     await rollouts.settle();
   });
@@ -101,8 +100,9 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   });
   const polling = runPollers(list, control, stopping.signal);
   stack.defer(async () => {
-    stopping.abort();
-    await polling;
+    stopping.abort(); // open streams end by it
+    // Whoever asked is still answered, while everything below is there.
+    await Promise.all([polling, api.close(config.graceMs), gateway.stop(config.graceMs)]);
   });
 
   const parts = stack.move();
