@@ -65,11 +65,14 @@ async function refused(response: Response): Promise<AetherError> {
   const answer = parseAnswer(text);
   const host = new URL(response.url).host;
   if (answer !== undefined) return new AetherError(answer.code, `${host} refused the upload: ${answer.message}`);
-  const code = response.status >= 500 || response.status === 429 ? "service_unavailable" : "bad_request";
+  const code = isTemporary(response.status) ? "service_unavailable" : "bad_request";
   return new AetherError(code, `${host} refused the upload with ${response.status}.`, {
     details: { answer: text.slice(0, 500) },
   });
 }
+
+/** 409: S3 asks to send it again when the object was removed at that moment. */
+const isTemporary = (status: number): boolean => status >= 500 || status === 429 || status === 409;
 
 function parseAnswer(text: string) {
   try {

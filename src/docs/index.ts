@@ -3,6 +3,7 @@ import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
+import storage from "./storage.md" with { type: "text" };
 
 /** The documentation inside the binary, in reading order; the key is the path under /docs. */
 export const documents: Record<string, string> = {
@@ -10,5 +11,6 @@ export const documents: Record<string, string> = {
   deploying,
   packing,
   events,
+  storage,
   configuration,
 };
