@@ -107,12 +107,19 @@ async function hashObject(control: Control, key: string, sizeBytes: number): Pro
   const hashing = retry(
     async () => {
       const hash = createHash("sha256");
-      for await (const chunk of await storage.read(key)) hash.update(chunk);
-      return hash.digest("hex");
+      let read = 0;
+      for await (const chunk of await storage.read(key)) {
+        read += chunk.byteLength;
+        hash.update(chunk);
+      }
+      if (read === sizeBytes) return hash.digest("hex");
+      // Not a mismatch, for which the object would be deleted: what came was cut, or the object is another one by now.
+      throw new AetherError("conflict", `The storage gave ${read} of the ${sizeBytes} bytes that the object has.`);
     },
     {
       attempts: 3,
-      shouldRetry: (error) => systemCode(error) !== undefined || (error instanceof AetherError && error.status >= 500),
+      shouldRetry: (error) =>
+        systemCode(error) !== undefined || (error instanceof AetherError && error.code === "conflict"),
       onRetry: (error) => log.warn("hashing a stored object failed, trying again", { key, error }),
     },
   );

@@ -70,7 +70,10 @@ export interface ArtifactStorage {
   presignPut(put: SignedPut): Promise<SignedRequest>;
   presignGet(key: string, options: { expiresSeconds: number; audience: Audience }): Promise<SignedRequest>;
   head(key: string): Promise<StoredObject | undefined>;
-  /** The object's bytes as a stream, for re-hashing without holding them in memory. */
+  /**
+   * The object's bytes as a stream, for re-hashing without holding them in memory. A store in trouble has been asked
+   * often enough when this fails; `conflict` says that the object changed meanwhile and must be read anew.
+   */
   read(key: string): Promise<ReadableStream<Uint8Array>>;
   /** Idempotent. */
   remove(key: string): Promise<void>;

@@ -117,6 +117,26 @@ withDatabases("uploads", (open) => {
     expect(reads).toBe(3);
   });
 
+  test("a store that gives half of an object is asked again, and the object is not blamed for it (F3)", async () => {
+    await using aether = await createHarness({ open });
+    const bytes = someBytes("the whole of it");
+    const request = { app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length };
+    await put((await aether.send("POST", "/artifacts/presign", request)).body, bytes);
+    let reads = 0;
+    const half: typeof aether.storage.read = async () => {
+      reads += 1;
+      return new Blob(["the whole"]).stream();
+    };
+    aether.control.storage = { ...aether.storage, read: half };
+    expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({
+      status: 409,
+      body: { message: "The storage gave 9 of the 15 bytes that the object has." },
+    });
+    expect(reads).toBe(3);
+    aether.control.storage = aether.storage;
+    expect((await aether.send("POST", "/artifacts/complete", request)).body).toMatchObject({ verified: true });
+  });
+
   test("uploads that nobody completed are removed, in the database and in storage (REG-E2)", async () => {
     await using aether = await createHarness({ open });
     const bytes = someBytes("forgotten");

@@ -122,6 +122,6 @@ async function openObject(requests: S3Requests, key: string, headers: Record<str
 const missing = (key: string): AetherError => new AetherError("not_found", `The artifact storage holds no ${key}.`);
 
 const changed = (key: string): AetherError =>
-  new AetherError("service_unavailable", `The object ${key} changed while it was read.`, {
+  new AetherError("conflict", `The object ${key} changed while it was read.`, {
     hint: "Artifacts are never changed: someone else writes to the bucket.",
   });
