@@ -70,6 +70,33 @@ describe.skipIf(!canRun)("on MinIO and Postgres", () => {
     for (const secret of [bucket.server.secretAccessKey, "X-Amz-Signature="]) expect(log).not.toContain(secret);
   });
 
+  test("parts go on after a broken connection, and the finished ones are not sent again (REG-E9)", async () => {
+    await using user = await createUser();
+    await using database = await createPostgresUrl();
+    const bucket = await createBucket();
+    const { port } = new URL(bucket.server.url);
+    await using proxy = await flakyProxy(() => Number(port), { cutAfterBytes: [3_000_000, 4_000_000] });
+    await using server = await startServe(user, {
+      env: {
+        ...environment(bucket, database.url),
+        AETHER_S3_PUBLIC_BASE_URL: `http://127.0.0.1:${proxy.port}`, // laptops go that way, agents do not
+        AETHER_MULTIPART_THRESHOLD_BYTES: "6000000",
+        AETHER_MULTIPART_PART_SIZE_BYTES: "5242880",
+      },
+    });
+    const folder = await writeFiles(join(user.path, "shop"), {
+      "package.json": packageJson("shop"),
+      "server.js": answering("v1"),
+    });
+    await writeFile(join(folder, "asset.bin"), randomBytes(32_000_000));
+    const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
+    expect(code === 0 ? "" : stderr).toBe("");
+    expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes });
+    expect(proxy.cuts()).toBe(2);
+    expect(proxy.bytesUp()).toBeGreaterThan(json.size_bytes);
+    expect(proxy.bytesUp()).toBeLessThan(json.size_bytes + 2 * 5_242_880);
+  });
+
   test("what one server stored the other one serves: no data folder is shared", async () => {
     await using user = await createUser();
     await using database = await createPostgresUrl();
