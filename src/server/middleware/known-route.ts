@@ -6,11 +6,10 @@ import type { ServerEnv } from "../context.ts";
 
 /** Answers 404 and 405 before a request is looked at further: hono's own answer, a 404 for both, comes after all else. */
 export function knownRoute(app: Hono<ServerEnv>) {
-  let methods: TrieRouter<string> | undefined;
+  let methods: ((path: string) => Set<string>) | undefined;
   return createMiddleware<ServerEnv>(async function knownRoute(c, next) {
     methods ??= methodsByPath(app); // the routes are mounted after this
-    const [found] = methods.match("ALL", c.req.path);
-    const allowed = new Set(found.map(([method]) => method));
+    const allowed = methods(c.req.path);
     if (allowed.has("GET")) allowed.add("HEAD");
     if (allowed.size === 0) throw unknownRoute(c.req.method, c.req.path);
     if (!allowed.has(c.req.method)) {
@@ -28,8 +27,17 @@ export function knownRoute(app: Hono<ServerEnv>) {
 export const unknownRoute = (method: string, path: string): AetherError =>
   new AetherError("not_found", `There is no ${method} ${path}.`, { hint: "The API's document is at /openapi.json." });
 
-function methodsByPath(app: Hono<ServerEnv>): TrieRouter<string> {
+/** The methods that a path takes. One that is spelled out is itself, and no value of a parameter: `/artifacts/presign`. */
+function methodsByPath(app: Hono<ServerEnv>): (path: string) => Set<string> {
   const router = new TrieRouter<string>();
-  for (const { method, path } of app.routes) if (method !== "ALL") router.add("ALL", path, method);
-  return router;
+  const spelledOut = new Map<string, string[]>();
+  for (const { method, path } of app.routes) {
+    if (method === "ALL") continue;
+    router.add("ALL", path, method);
+    if (!path.includes(":")) spelledOut.set(path, [...(spelledOut.get(path) ?? []), method]);
+  }
+  return (path) => {
+    const own = spelledOut.get(path);
+    return new Set(own ?? router.match("ALL", path)[0].map(([method]) => method));
+  };
 }
