@@ -1,3 +1,4 @@
+import access from "./access.md" with { type: "text" };
 import configuration from "./configuration.md" with { type: "text" };
 import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
@@ -12,5 +13,6 @@ export const documents: Record<string, string> = {
   packing,
   events,
   storage,
+  access,
   configuration,
 };

@@ -67,8 +67,10 @@ function isWellFormed(request: Request): boolean {
   }
 }
 
-const envelope = (code: string, message: string, status: number): Response =>
-  Response.json({ code, message, request_id: crypto.randomUUID() }, { status });
+function envelope(code: string, message: string, status: number): Response {
+  const request_id = crypto.randomUUID();
+  return Response.json({ code, message, request_id }, { status, headers: { "x-request-id": request_id } });
+}
 
 const malformed = () => envelope("bad_request", "The request names no valid host.", 400);
 const failed = () => envelope("internal", "The server made a mistake; its log has the story.", 500);

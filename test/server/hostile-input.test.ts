@@ -213,10 +213,11 @@ test.each(["application/xml", "application/json-patch+json", "text/json", "appli
 );
 
 test("a form that is none, and a form where JSON belongs, are refused", async () => {
-  const multipart = { "content-type": "multipart/form-data; boundary=x" };
+  const named = { "x-aether-artifact-digest": digest };
+  const multipart = { ...named, "content-type": "multipart/form-data; boundary=x" };
   expectRefusal(await aether.send("POST", "/artifacts", "no form at all", multipart), "bad_request");
   expectRefusal(
-    await aether.send("POST", "/artifacts", "--x\r\n\r\n", { "content-type": "multipart/form-data" }),
+    await aether.send("POST", "/artifacts", "--x\r\n\r\n", { ...named, "content-type": "multipart/form-data" }),
     "bad_request",
   );
   const form = '--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nshop\r\n--x--\r\n';
@@ -282,3 +283,24 @@ async function raw(head: string, body = ""): Promise<{ status: number; body: unk
     body: json.startsWith("{") ? JSON.parse(json) : null,
   };
 }
+
+test.skipIf(process.env.AETHER_TEST_FULL !== "1")(
+  "a head that never ends is given up, however steadily it drips",
+  async () => {
+    const { hostname, port } = new URL(aether.api);
+    const socket = connect(Number(port), hostname);
+    socket.write("GET /health HTTP/1.1\r\n");
+    const dripping = setInterval(() => socket.write("x: 1\r\n"), 500);
+    let answered = "";
+    try {
+      for await (const chunk of socket) answered += chunk;
+    } catch {
+      // a reset is as good an end
+    } finally {
+      clearInterval(dripping);
+    }
+    expect(answered).toBe("");
+    expect((await aether.send("GET", "/health")).status).toBe(200);
+  },
+  60_000,
+);

@@ -9,8 +9,8 @@ import type { Caller, ServerEnv } from "../context.ts";
 /** What an agent of this server may ask: the bytes it was told to run, and nothing else. */
 const agentPath = /^\/artifacts\/[0-9a-f]{64}\/download$/;
 const anyone: Caller = { id: "anonymous", name: "anonymous", role: "admin", apps: undefined };
-/** The name under which this server's own agents ask. */
-export const agentName = "agent";
+/** This server's own agents. */
+export const agent: Caller = { id: "agent", name: "agent", role: "reader", apps: undefined };
 
 export interface AuthenticateOptions {
   tokens: ApiToken[];
@@ -22,11 +22,12 @@ export interface AuthenticateOptions {
 
 /** Finds the caller by bearer token: one of the environment's, compared by hash in constant time, or of the database's. */
 export function authenticate({ tokens, lookup, required, agentToken }: AuthenticateOptions) {
-  const agent: ApiToken = { hash: hashToken(agentToken), role: "reader", name: agentName };
+  const agentHash = hashToken(agentToken);
   return createMiddleware<ServerEnv>(async function authenticate(c, next) {
     const secret = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    const accepted = agentPath.test(c.req.path) ? [...tokens, agent] : tokens;
-    const configured = secret === undefined ? undefined : findConfigured(accepted, secret);
+    const hash = hashToken(secret ?? "");
+    const isAgent = agentPath.test(c.req.path) && equal(hash, agentHash);
+    const configured = isAgent ? agent : findConfigured(tokens, hash);
     const made = configured || secret === undefined ? undefined : await lookup.find(secret);
     const problem = made && tokenProblem(made, c.var.control.now());
     const caller = configured ?? (made && problem === undefined ? callerOf(made) : undefined);
@@ -41,9 +42,10 @@ export function authenticate({ tokens, lookup, required, agentToken }: Authentic
   });
 }
 
-function findConfigured(tokens: ApiToken[], secret: string): Caller | undefined {
-  const hash = Buffer.from(hashToken(secret), "hex");
-  const found = tokens.find((known) => timingSafeEqual(Buffer.from(known.hash, "hex"), hash));
+const equal = (one: string, other: string): boolean => timingSafeEqual(Buffer.from(one), Buffer.from(other));
+
+function findConfigured(tokens: ApiToken[], hash: string): Caller | undefined {
+  const found = tokens.find((known) => equal(known.hash, hash));
   return found && { id: `env:${found.hash.slice(0, 12)}`, name: found.name, role: found.role, apps: undefined };
 }
 

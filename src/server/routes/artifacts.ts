@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { getStoredArtifact, listArtifacts, presignDownload } from "../../control/artifacts.ts";
 import { parseDigest } from "../../core/digest.ts";
 import { readScope } from "../access.ts";
-import { agentName } from "../middleware/authenticate.ts";
+import { agent } from "../middleware/authenticate.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { artifactView, toArtifactView } from "../schemas/artifact.ts";
@@ -65,7 +65,7 @@ export const artifactRoutes = createRouter()
   .openapi(download, async (c) => {
     const { digest } = c.req.valid("param");
     const scope = readScope(c, c.req.valid("query").app);
-    const audience = c.var.caller.name === agentName ? "runtime" : "client";
+    const audience = c.var.caller.id === agent.id ? "runtime" : "client";
     const { url } = await presignDownload(c.var.control, parseDigest(digest), { scope, audience });
     return c.redirect(url, 307);
   });
