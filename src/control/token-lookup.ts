@@ -5,14 +5,14 @@ import { tokens } from "../db/schema.ts";
 import type { Control } from "./control.ts";
 import { findToken, type Token, tokenProblem } from "./tokens.ts";
 
-/** Finds tokens by what a request sent. A revoked one is refused within three seconds by every server. */
+/** Finds tokens by what a request sent. A revoked one is refused within five seconds by every server. */
 export interface TokenLookup {
   find(secret: string): Promise<Token | undefined>;
   /** Called after a change, so that this server knows it at once. */
   forget(): void;
 }
 
-const keptMs = 3_000;
+const keptMs = 2_500; // open streams ask every two seconds: together less than five
 const usedEveryMs = 60_000;
 const capacity = 10_000;
 

@@ -22,6 +22,8 @@ export interface Variables {
   traceId: string;
   caller: Caller;
   tokenLookup: TokenLookup;
+  /** Of a token that can be revoked: whether it still works. Streams ask by `streamEnd`. */
+  isStillValid: (() => Promise<boolean>) | undefined;
   /** Counts a write to an app, or throws `rate_limited`. */
   countWrite: (app: string) => void;
   /** Passes once database, storage and runtime have all answered. */

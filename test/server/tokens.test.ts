@@ -4,7 +4,7 @@ import { createTokenLookup } from "../../src/control/token-lookup.ts";
 import { isAccessToken } from "../../src/core/access-token.ts";
 import { auditEvents, tokens } from "../../src/db/schema.ts";
 import { withDatabases } from "../harness/database.ts";
-import { adminToken, createGuardedHarness } from "../harness/tokens.ts";
+import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const minuteMs = 60_000;
@@ -108,6 +108,27 @@ withDatabases("tokens", (open) => {
     expect(await waitFor("a later use", async () => ((await lastUse()) ?? first) > first)).toBe(true);
   });
 });
+
+test("a stream ends when the token that opened it is revoked, and one of the environment's goes on", async () => {
+  await using aether = await createGuardedHarness();
+  await aether.as(adminToken, "POST", "/apps", { name: "shop" });
+  const { id, token } = await aether.makeToken({ role: "reader" });
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  aether.control.runtime.logs = async function* (_app, _query, signal) {
+    yield { time: "2026-01-01T00:00:00Z", pod: "a", container: "app", stream: "stdout", line: "first" };
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve());
+    await Promise.race([aborted, over]);
+    const line = signal.aborted ? "cut" : "whole";
+    yield { time: "2026-01-01T00:00:00Z", pod: "a", container: "app", stream: "stdout", line };
+  };
+  const follow = (secret: string) => fetch(`${aether.api}/apps/shop/logs?follow=1`, { headers: bearer(secret) });
+  const [revoked, lasting] = [await follow(token), await follow(adminToken)];
+  await aether.as(adminToken, "DELETE", `/tokens/${id}`);
+  expect(await revoked.text()).toBe("first\ncut\n");
+  end();
+  expect(await lasting.text()).toBe("first\nwhole\n");
+}, 15_000);
 
 test.each([
   [{ name: "x" }, "role"],

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { createMiddleware } from "hono/factory";
 import { type ApiToken, hashToken } from "../../config/tokens.ts";
+import type { Control } from "../../control/control.ts";
 import type { TokenLookup } from "../../control/token-lookup.ts";
 import { type Token, tokenProblem } from "../../control/tokens.ts";
 import { AetherError } from "../../lib/errors.ts";
@@ -38,9 +39,17 @@ export function authenticate({ tokens, lookup, required, agentToken }: Authentic
       });
     }
     c.set("caller", caller ?? anyone);
+    c.set("isStillValid", made && caller && secret ? isValid(c.var.control, () => lookup.find(secret)) : undefined);
     await next();
   });
 }
+
+const isValid =
+  ({ now }: Control, find: () => Promise<Token | undefined>) =>
+  async (): Promise<boolean> => {
+    const token = await find();
+    return token !== undefined && tokenProblem(token, now()) === undefined;
+  };
 
 const equal = (one: string, other: string): boolean => timingSafeEqual(Buffer.from(one), Buffer.from(other));
 

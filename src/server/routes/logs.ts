@@ -6,6 +6,7 @@ import { readableApp } from "../access.ts";
 import { failures, raw } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { appParam } from "../schemas/fields.ts";
+import { streamEnd } from "../stream-end.ts";
 
 const flag = z.enum(["0", "1", "true", "false"]).optional();
 
@@ -49,30 +50,39 @@ export const logRoutes = createRouter().openapi(logs, async (c) => {
   const tail = query.tail_lines === undefined ? {} : { tailLines: query.tail_lines };
   const follow = query.follow === "1" || query.follow === "true";
   c.env.keepOpen?.(c.req.raw);
-  const ended = AbortSignal.any([c.req.raw.signal, c.var.stopping]);
-  const lines = control.runtime.logs(app, { ...since, ...tail, follow }, ended);
+  const { signal, release } = streamEnd(c);
+  const lines = control.runtime.logs(app, { ...since, ...tail, follow }, signal);
   const ndjson = query.format === "ndjson";
   const headers = {
     "content-type": ndjson ? "application/x-ndjson" : "text/plain; charset=utf-8",
     "cache-control": "no-store",
   };
-  return new Response(toStream(lines, ndjson ? toNdjson : toText), { headers });
+  return new Response(toStream(lines, ndjson ? toNdjson : toText, release), { headers });
 });
 
 const toNdjson = (line: LogLine): string => `${JSON.stringify(line)}\n`;
 const toText = ({ line }: LogLine): string => `${line}\n`;
 
 /** Pulls, so that a slow reader slows the source and nothing piles up. */
-function toStream(lines: AsyncIterable<LogLine>, print: (line: LogLine) => string): ReadableStream<Uint8Array> {
+function toStream(
+  lines: AsyncIterable<LogLine>,
+  print: (line: LogLine) => string,
+  release: () => void,
+): ReadableStream<Uint8Array> {
   const iterator = lines[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(print(value)));
+      const { done, value } = await iterator.next().catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      if (!done) return controller.enqueue(encoder.encode(print(value)));
+      release();
+      controller.close();
     },
     async cancel() {
+      release();
       await iterator.return?.();
     },
   });
