@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { desc, eq } from "drizzle-orm";
+import { and, desc, eq } from "drizzle-orm";
 import { hashToken } from "../config/tokens.ts";
 import { createAccessToken } from "../core/access-token.ts";
 import { parseAppName } from "../core/app-name.ts";
 import type { Role } from "../core/roles.ts";
 import type { Queryable, Tx } from "../db/client.ts";
-import { tokens } from "../db/schema.ts";
+import { auditEvents, tokens } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
@@ -67,10 +67,7 @@ export async function rotateToken(
   return control.db.transaction(async (tx) => {
     const old = await lockToken(tx, id);
     const at = control.now();
-    const problem = tokenProblem(old, at);
-    if (problem !== undefined) {
-      throw new AetherError("conflict", `It cannot be rotated: ${problem}`, { hint: "Create a new token." });
-    }
+    await assertRotatable(tx, old, at);
     const made = await insert(control, tx, { ...old, expiresAt: expiresAt ?? sameLife(old, at), actor });
     const end = new Date(at.getTime() + overlapSecs * 1000);
     const set = { expiresAt: old.expiresAt !== null && old.expiresAt < end ? old.expiresAt : end };
@@ -141,6 +138,29 @@ function parseApps({ role, apps = [] }: NewToken): string[] {
   if (role === "admin") throw new AetherError("bad_request", "An admin's token is for all apps.", { hint });
   if (apps.length === 0) throw new AetherError("bad_request", "A token for no app would open nothing.", { hint });
   return [...new Set(apps.map(parseAppName))];
+}
+
+// A token that was rotated has an end that was not its own, which no successor may inherit.
+async function assertRotatable(tx: Tx, token: Token, at: Date): Promise<void> {
+  const problem = tokenProblem(token, at);
+  if (problem !== undefined) {
+    throw new AetherError("conflict", `It cannot be rotated: ${problem}`, { hint: "Create a new token." });
+  }
+  const [earlier] = await tx
+    .select({ id: auditEvents.id })
+    .from(auditEvents)
+    .where(
+      and(
+        eq(auditEvents.subjectType, "token"),
+        eq(auditEvents.subjectId, token.id),
+        eq(auditEvents.action, "token.rotated"),
+      ),
+    )
+    .limit(1);
+  if (earlier === undefined) return;
+  throw new AetherError("conflict", "The token has a successor already.", {
+    hint: "Rotate that one: it is listed by the same name.",
+  });
 }
 
 function assertFuture({ now }: Control, expiresAt: Date | undefined): void {

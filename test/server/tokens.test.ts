@@ -87,6 +87,10 @@ withDatabases("tokens", (open) => {
     const old = await aether.makeToken({ role: "reader", expires_in_secs: 100 });
     aether.advance(50_000);
     const { body } = await aether.as(adminToken, "POST", `/tokens/${old.id}/rotate`, { overlap_secs: 86_400 });
+    expect(await aether.as(adminToken, "POST", `/tokens/${old.id}/rotate`, {})).toMatchObject({
+      status: 409,
+      body: { code: "conflict", message: "The token has a successor already." },
+    });
     expect(body.previous.expires_at).toBe("2026-01-01T00:01:40.000Z");
     expect(body.expires_at).toBe("2026-01-01T00:02:30.000Z");
   });
