@@ -87,6 +87,17 @@ export const permissionTable: Record<string, Entry> = {
   "deployments.show": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}` })),
   "deployments.status": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}/status` })),
 
+  "events.listen": entry("list", "/events"),
+  "audit.list": entry("list", "/audit"),
+  "webhooks.list": entry("list", "/webhooks"),
+  "webhooks.create": entry("writes", () => ({ path: "/webhooks", body: webhook })),
+  "webhooks.remove": entry("writes", async (aether) => ({
+    path: `/webhooks/${(await asAdmin(aether, "/webhooks", webhook)).id}`,
+  })),
+  "webhooks.deliveries": entry("reads", async (aether) => ({
+    path: `/webhooks/${(await asAdmin(aether, "/webhooks", webhook)).id}/deliveries`,
+  })),
+
   "tokens.list": entry("admin", "/tokens"),
   "tokens.create": entry("admin", () => ({ path: "/tokens", body: { name: "new", role: "reader" } })),
   "tokens.revoke": entry("admin", async (aether) => ({
@@ -97,6 +108,8 @@ export const permissionTable: Record<string, Entry> = {
     body: {},
   })),
 };
+
+const webhook = { url: "https://hooks.example.com/", secret: "0123456789abcdef", events: ["*"], app: "shop" };
 
 let made = 0;
 const fresh = (): Uint8Array => someBytes(`bytes ${++made}`);

@@ -16,25 +16,34 @@ async function twoApps(aether: GuardedHarness) {
   const ownParts = { app_name: "other", digest: digestOf(someBytes("own parts")), size_bytes: 5 };
   await aether.send("POST", "/artifacts/multipart/init", ownParts, admin);
   const deployment = await aether.send("POST", "/deployments", { app_name: "shop", digest }, admin);
+  const hook = { url: "https://hooks.example.com/", secret: "0123456789abcdef", events: ["*"], app: "shop" };
+  const webhook = await aether.send("POST", "/webhooks", hook, admin);
   const { token } = await aether.makeToken({ role: "deployer", apps: ["other"] });
-  const ids = { digest, pending: parts.digest, uploadId: upload.body.upload_id, deployment: deployment.body.id };
+  const ids = {
+    digest,
+    pending: parts.digest,
+    uploadId: upload.body.upload_id,
+    deployment: deployment.body.id,
+    webhook: webhook.body.id,
+  };
   return { ...ids, ownDigest: own.digest, ownParts, token };
 }
 
-type Named = { app: string; digest: string; pending: string; uploadId: string; deployment: string };
+type Named = Record<"app" | "digest" | "pending" | "uploadId" | "deployment" | "webhook", string>;
 type Request = [method: string, path: string, body?: unknown];
 
 const part = [{ part_number: 1, etag: "x" }];
 
 /** A request about what is foreign, and the same about what there is not: `[method, path, body]`, by what is named. */
-function pairs({ digest, pending, uploadId, deployment, ownParts }: Awaited<ReturnType<typeof twoApps>>) {
-  const foreign: Named = { app: "shop", digest, pending, uploadId, deployment };
+function pairs({ digest, pending, uploadId, deployment, webhook, ownParts }: Awaited<ReturnType<typeof twoApps>>) {
+  const foreign: Named = { app: "shop", digest, pending, uploadId, deployment, webhook };
   const unknown: Named = {
     app: "ghost",
     digest: unknownDigest,
     pending: unknownDigest,
     uploadId: unknownId,
     deployment: "00000000-0000-4000-8000-000000000001",
+    webhook: "00000000-0000-4000-8000-000000000002",
   };
   const requests: ((named: Named) => Request)[] = [
     (it) => ["GET", `/apps/${it.app}`],
@@ -49,6 +58,12 @@ function pairs({ digest, pending, uploadId, deployment, ownParts }: Awaited<Retu
     (it) => ["GET", `/artifacts?app=${it.app}`],
     (it) => ["GET", `/deployments?app=${it.app}`],
     (it) => ["GET", `/deployments/${it.deployment}`],
+    (it) => ["GET", `/audit?app=${it.app}`],
+    (it) => ["GET", `/audit?subject=${it.deployment}`],
+    (it) => ["GET", `/events?app=${it.app}`],
+    (it) => ["GET", `/webhooks/${it.webhook}/deliveries`],
+    (it) => ["DELETE", `/webhooks/${it.webhook}`],
+    (it) => ["POST", "/webhooks", { url: "https://a.example/", secret: "0".repeat(16), events: ["*"], app: it.app }],
     (it) => ["GET", `/deployments/${it.deployment}/status`],
     (it) => ["POST", "/artifacts/presign", { app_name: it.app, digest: it.digest, size_bytes: 6 }],
     (it) => ["POST", "/artifacts/complete", { app_name: it.app, digest: it.digest, size_bytes: 6 }],

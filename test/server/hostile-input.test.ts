@@ -75,7 +75,7 @@ const sizes: [what: string, body: string][] = [
 
 const uploads = ["presign", "complete", "multipart/init", "multipart/presign-part", "multipart/complete"];
 const sized = uploads.map((path) => `/artifacts/${path}`);
-const writes = [...sized, "/apps", "/deployments", "/tokens"];
+const writes = [...sized, "/apps", "/deployments", "/tokens", "/webhooks"];
 
 test.each([
   ...bodies.map(([what, body]) => ({ what, body, paths: writes })),

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { createTokenLookup } from "../../src/control/token-lookup.ts";
 import { isAccessToken } from "../../src/core/access-token.ts";
-import { auditEvents, tokens } from "../../src/db/schema.ts";
+import { auditEvents, idempotencyKeys, tokens } from "../../src/db/schema.ts";
 import { withDatabases } from "../harness/database.ts";
 import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -111,6 +111,17 @@ withDatabases("tokens", (open) => {
     await aether.as(token, "GET", "/apps");
     expect(await waitFor("a later use", async () => ((await lastUse()) ?? first) > first)).toBe(true);
   });
+});
+
+test("a token is not kept for who repeats the request that made it", async () => {
+  await using aether = await createGuardedHarness();
+  const headers = { ...bearer(adminToken), "idempotency-key": "once" };
+  const make = () => aether.send("POST", "/tokens", { name: "ci", role: "reader" }, headers);
+  const [first, second] = [await make(), await make()];
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect(second.body.token).not.toBe(first.body.token);
+  const kept = JSON.stringify(await aether.control.db.select().from(idempotencyKeys));
+  expect(kept).not.toContain(first.body.token.slice("aether_".length));
 });
 
 test("a stream ends when the token that opened it is revoked, and one of the environment's goes on", async () => {

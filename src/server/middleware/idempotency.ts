@@ -80,7 +80,9 @@ async function carryOut(c: Context<ServerEnv>, claim: KeyClaim, next: () => Prom
   try {
     await next();
     const { status } = c.res;
-    if (status >= 500 || neverKept.has(status)) await giveUpClaim(control, claim).catch(warn);
+    // What is shown once, as a token is, would lie in the database for a day.
+    const isSecret = c.res.headers.get("cache-control")?.includes("no-store") === true;
+    if (status >= 500 || neverKept.has(status) || isSecret) await giveUpClaim(control, claim).catch(warn);
     else await keepAnswer(control, claim, { status, body: await c.res.clone().text() }).catch(warn);
   } finally {
     clearInterval(renewing);

@@ -8,6 +8,7 @@ import { failures, raw } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { eventView } from "../schemas/event.ts";
 import { appQuery } from "../schemas/fields.ts";
+import { streamEnd } from "../stream-end.ts";
 
 /** Proxies cut connections that are silent for long. */
 const heartbeatMs = 15_000;
@@ -38,7 +39,7 @@ const listen = createRoute({
 
 /** Mounted at /events. */
 export const eventRoutes = createRouter().openapi(listen, async (c) => {
-  const { control, stopping } = c.var;
+  const { control } = c.var;
   const { app: named } = c.req.valid("query");
   const after = c.req.valid("header")["last-event-id"];
   const scope = readScope(c, named === undefined ? undefined : readableApp(c, named));
@@ -47,7 +48,8 @@ export const eventRoutes = createRouter().openapi(listen, async (c) => {
   c.env.keepOpen?.(c.req.raw);
   c.header("x-accel-buffering", "no"); // nginx would hold events back
   const gone = new AbortController();
-  const signal = AbortSignal.any([stopping, gone.signal, c.req.raw.signal]);
+  const { signal: ended, release } = streamEnd(c);
+  const signal = AbortSignal.any([ended, gone.signal]);
   return streamSSE(
     c,
     async (stream) => {
@@ -56,6 +58,7 @@ export const eventRoutes = createRouter().openapi(listen, async (c) => {
         await tell(stream, { listener, wanted, signal });
       } finally {
         listener.close();
+        release();
       }
     },
     async (error) => control.log.error("an event stream broke", { error: new AetherError("internal", String(error)) }),
