@@ -30,7 +30,11 @@ export async function listArtifacts(
 }
 
 /** A stored artifact of any app in the scope: the bytes are equal. */
-export async function getStoredArtifact({ db }: Control, digest: Digest, scope: Scope): Promise<NamedArtifact> {
+export async function getStoredArtifact(
+  { db }: Pick<Control, "db">,
+  digest: Digest,
+  scope: Scope,
+): Promise<NamedArtifact> {
   const [found] = await db
     .select({ app: apps.name, artifact: artifacts })
     .from(artifacts)

@@ -1,12 +1,19 @@
-import { createHash } from "node:crypto";
-import { and, eq, inArray } from "drizzle-orm";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eq } from "drizzle-orm";
 import type { Digest } from "../core/digest.ts";
+import type { Tx } from "../db/client.ts";
 import { artifacts } from "../db/schema.ts";
-import { AetherError, systemCode } from "../lib/errors.ts";
-import { retry } from "../lib/retry.ts";
-import type { hashOutcomes } from "../telemetry/metrics.ts";
+import { crashPoint } from "../lib/crash-point.ts";
+import { AetherError } from "../lib/errors.ts";
+import { artifactKey } from "../storage/storage.ts";
+import { lockApp } from "./app-lock.ts";
 import type { Actor, Control } from "./control.ts";
-import { type Artifact, assertSize, findArtifact, recordArtifact } from "./uploads.ts";
+import { expireUpload } from "./expiry.ts";
+import { quotaProblem } from "./quotas.ts";
+import { transact } from "./transactions.ts";
+import { type Artifact, adoptArtifact, assertSize, findArtifact, recordArtifact } from "./uploads.ts";
+import { noBytes, type Verdict, verifyObject } from "./verification.ts";
+import { claimUpload, holdClaim, lockHeld, returnToPending } from "./verification-lease.ts";
 
 export interface Completion {
   app: string;
@@ -14,140 +21,139 @@ export interface Completion {
   sizeBytes: number;
 }
 
+export interface Completed {
+  artifact: Artifact;
+  /** The artifact was stored before, or by a request at the same time. */
+  duplicate: boolean;
+}
+
 /**
  * Makes uploaded bytes an artifact: `pending → verifying → stored`. Size and hash are those of the stored object, not of
  * what the client says. Completing a stored artifact again is a success that changes nothing.
  */
-export async function completeUpload(
-  control: Control,
-  completion: Completion,
-  actor: Actor,
-): Promise<{ artifact: Artifact; duplicate: boolean }> {
-  assertSize(control, completion.sizeBytes);
-  const artifact = await findArtifact(control, completion.app, completion.digest);
-  if (artifact?.status === "stored") return { artifact: assertSameSize(artifact, completion), duplicate: true };
-  if (artifact === undefined || artifact.status === "expired") throw notPresigned(completion);
-  const claimed = await transition(control, artifact, { to: "verifying", actor });
-  const verified = await verify(control, claimed, completion).catch(async (error: unknown) => {
-    await transition(control, claimed, { to: "pending", actor });
-    throw error;
-  });
-  const stored = await transition(control, claimed, { to: "stored", actor, sizeBytes: completion.sizeBytes, verified });
-  return { artifact: stored, duplicate: false };
-}
-
-type Move =
-  | { to: "verifying" | "pending"; actor: Actor }
-  | { to: "stored"; actor: Actor; sizeBytes: number; verified: boolean };
-
-async function transition({ db, now }: Control, { id }: Artifact, move: Move): Promise<Artifact> {
-  return db.transaction(async (tx) => {
-    const at = now();
-    const [before] = await tx.select().from(artifacts).where(eq(artifacts.id, id)).for("update");
-    const change =
-      move.to === "stored"
-        ? { sizeBytes: move.sizeBytes, verified: move.verified, completedAt: at, expiresAt: null, uploadId: null }
-        : {};
-    const [after] = await tx
-      .update(artifacts)
-      .set({ status: move.to, ...change })
-      .where(and(eq(artifacts.id, id), inArray(artifacts.status, ["pending", "verifying"])))
-      .returning();
-    if (before && after) {
-      if (before.status !== after.status) await recordArtifact(tx, move.actor, after, before.status, at);
-      return after;
-    }
-    // Another request of the same upload was faster: its outcome is this one's as well.
-    if (before?.status === "stored") return before;
-    throw new AetherError("conflict", "The upload was abandoned while it was being completed.", {
-      hint: "Upload it again.",
-    });
-  });
-}
-
-/** Whether the bytes were hashed; throws when they are missing or are not what was announced. */
-async function verify(control: Control, artifact: Artifact, completion: Completion): Promise<boolean> {
-  const { storage, settings } = control;
-  const object = await storage.head(artifact.storageKey);
-  if (object === undefined) {
-    throw new AetherError("not_found", "No bytes have been stored for this digest yet.", {
-      hint: "Send them to the presigned URL first, then complete.",
-    });
-  }
-  if (settings.verifyRemoteSize && object.sizeBytes !== completion.sizeBytes) {
-    await storage.remove(artifact.storageKey);
-    throw new AetherError(
-      "size_mismatch",
-      `The stored object has ${object.sizeBytes} bytes, and ${completion.sizeBytes} were announced.`,
-      { hint: "The object was removed; upload the artifact again." },
-    );
-  }
-  if (settings.verifyRemoteDigest && object.checksum !== undefined && object.checksum !== artifact.digest) {
-    throw await otherBytes(control, artifact, object.checksum);
-  }
-  const isSmallEnough = settings.verifyRemoteHash && object.sizeBytes <= settings.remoteHashMaxBytes;
-  if (!isSmallEnough && storage.refusesOtherBytes()) return false;
-  const found = await hashObject(control, artifact.storageKey, object.sizeBytes);
-  countHash(control, found === artifact.digest ? "match" : "mismatch");
-  if (found === artifact.digest) return true;
-  throw await otherBytes(control, artifact, found);
-}
-
-async function otherBytes({ storage, metrics }: Control, artifact: Artifact, found: Digest): Promise<AetherError> {
-  metrics.digestMismatch.inc();
-  await storage.remove(artifact.storageKey);
-  return new AetherError("digest_mismatch", `The stored bytes hash to ${found}, not to ${artifact.digest}.`, {
-    hint: "The object was removed; upload the artifact again.",
-  });
-}
-
-async function hashObject(control: Control, key: string, sizeBytes: number): Promise<Digest> {
-  const { storage, log, metrics } = control;
-  const stopTimer = metrics.remoteHashDuration.startTimer();
-  const hashing = retry(
-    async () => {
-      const hash = createHash("sha256");
-      let read = 0;
-      for await (const chunk of await storage.read(key)) {
-        read += chunk.byteLength;
-        hash.update(chunk);
-      }
-      if (read === sizeBytes) return hash.digest("hex");
-      // Not a mismatch, for which the object would be deleted: what came was cut, or the object is another one by now.
-      throw new AetherError("conflict", `The storage gave ${read} of the ${sizeBytes} bytes that the object has.`);
-    },
-    {
-      attempts: 3,
-      shouldRetry: (error) =>
-        systemCode(error) !== undefined || (error instanceof AetherError && error.code === "conflict"),
-      onRetry: (error) => log.warn("hashing a stored object failed, trying again", { key, error }),
-    },
-  );
+export async function completeUpload(control: Control, completion: Completion, actor: Actor): Promise<Completed> {
+  const stopTimer = control.metrics.completeDuration.startTimer();
   try {
-    return await hashing;
+    assertSize(control, completion.sizeBytes);
+    const artifact = await findUpload(control, completion, actor);
+    if (artifact.status === "stored") return toDuplicate(control, artifact, completion);
+    return await completeOnce(control, { artifact, completion, actor });
   } catch (error) {
-    countHash(control, "error");
+    control.metrics.completeFailures.inc();
     throw error;
   } finally {
     stopTimer();
-    metrics.remoteHashBytes.inc(sizeBytes);
   }
 }
 
-function countHash({ metrics }: Control, outcome: (typeof hashOutcomes)[number]): void {
-  metrics.remoteHash.inc({ outcome });
+/** The upload's row; bytes that were never asked for get one where presigning is not demanded. */
+async function findUpload(control: Control, { app, digest, sizeBytes }: Completion, actor: Actor): Promise<Artifact> {
+  const artifact = await findArtifact(control, app, digest);
+  const isKnown = artifact !== undefined && artifact.status !== "expired";
+  if (isKnown && (artifact.presignedAt !== null || artifact.status === "stored")) return artifact;
+  if (control.settings.requirePresign) {
+    throw new AetherError("presign_required", `No upload of ${digest} was presigned for this app.`, {
+      hint: "Ask for a presigned URL first: POST /artifacts/presign.",
+    });
+  }
+  if (isKnown) return artifact;
+  if ((await control.storage.head(artifactKey(app, digest))) === undefined) throw noBytes();
+  return adoptArtifact(control, { app, digest, sizeBytes }, actor);
 }
 
-function assertSameSize(artifact: Artifact, { sizeBytes }: Completion): Artifact {
-  if (artifact.sizeBytes === sizeBytes) return artifact;
+type Work = { artifact: Artifact; completion: Completion; actor: Actor };
+
+/** One request verifies; others of the same upload wait for its outcome, or take over from a server that died. */
+async function completeOnce(control: Control, work: Work): Promise<Completed> {
+  const patientUntil = performance.now() + 3 * control.settings.verifyLeaseMs;
+  for (let pauseMs = 25; ; pauseMs = Math.min(500, pauseMs * 2)) {
+    const claim = await claimUpload(control, work.artifact, work.actor);
+    if (claim.state === "stored") return toDuplicate(control, claim.artifact, work.completion);
+    const stored =
+      claim.state === "claimed" ? await verifyClaimed(control, { ...work, artifact: claim.artifact }) : undefined;
+    if (stored) return { artifact: stored, duplicate: false };
+    if (performance.now() > patientUntil) throw stillVerifying();
+    await sleep(pauseMs);
+  }
+}
+
+const stillVerifying = (): AetherError =>
+  new AetherError("service_unavailable", "Another request is still verifying these bytes.", {
+    hint: "Complete the upload again in a moment.",
+  });
+
+/** The stored artifact; undefined when another server took over meanwhile, so that its outcome counts. */
+async function verifyClaimed(control: Control, { artifact, completion, actor }: Work): Promise<Artifact | undefined> {
+  const claim = holdClaim(control, artifact);
+  let verdict: Verdict;
+  try {
+    verdict = await verifyObject(control, artifact, completion);
+  } catch (error) {
+    await returnToPending(control, await claim.end(), { actor, isBad: false });
+    throw error;
+  }
+  const held = await claim.end();
+  if ("refused" in verdict) {
+    await returnToPending(control, held, { actor, isBad: true });
+    throw verdict.refused;
+  }
+  crashPoint("verified");
+  const stored = await store(control, held, { completion, verdict, actor });
+  if (stored instanceof AetherError) {
+    await dropUpload(control, held, actor);
+    throw stored;
+  }
+  crashPoint("artifact-stored");
+  if (stored) measure(control, stored);
+  return stored;
+}
+
+interface Storing {
+  completion: Completion;
+  verdict: { sizeBytes: number; verified: boolean };
+  actor: Actor;
+}
+
+/** `verifying → stored`, unless the quota forbids it. The app's row is locked, so that no two completes both fit. */
+function store(control: Control, held: Artifact, { completion, verdict, actor }: Storing) {
+  const work = async (tx: Tx): Promise<Artifact | AetherError | undefined> => {
+    const app = await lockApp(tx, held.appId);
+    if (!(await lockHeld(tx, held))) return undefined;
+    const { digest } = completion;
+    const problem = await quotaProblem(control, tx, { app, digest, sizeBytes: verdict.sizeBytes, reserving: false });
+    if (problem) return problem;
+    const at = control.now();
+    const [artifact] = await tx
+      .update(artifacts)
+      .set({ ...verdict, status: "stored", completedAt: at, expiresAt: null, uploadId: null, claimedUntil: null })
+      .where(eq(artifacts.id, held.id))
+      .returning();
+    if (artifact) await recordArtifact(control, tx, { actor, artifact, before: held.status, at });
+    return artifact;
+  };
+  return transact(control, work, { repeatable: true });
+}
+
+/** What the quota refused takes no room, in the database or in storage. */
+async function dropUpload(control: Control, held: Artifact, actor: Actor): Promise<void> {
+  await control.db.transaction(async (tx) => {
+    const artifact = await lockHeld(tx, held);
+    if (artifact) await expireUpload(control, tx, artifact, actor);
+  });
+}
+
+function measure({ metrics }: Control, { sizeBytes, presignedAt, completedAt }: Artifact): void {
+  metrics.artifactsMade.inc();
+  metrics.uploadBytes.inc(sizeBytes ?? 0);
+  if (presignedAt && completedAt) {
+    metrics.uploadDuration.observe(Math.max(0, completedAt.getTime() - presignedAt.getTime()) / 1000);
+  }
+}
+
+function toDuplicate({ settings }: Control, artifact: Artifact, { sizeBytes }: Completion): Completed {
+  if (!settings.verifyRemoteSize || artifact.sizeBytes === sizeBytes) return { artifact, duplicate: true };
   throw new AetherError(
     "size_mismatch",
     `This artifact has ${artifact.sizeBytes} bytes, and ${sizeBytes} were announced.`,
   );
-}
-
-function notPresigned({ digest }: Completion): AetherError {
-  return new AetherError("not_found", `No upload of ${digest} was started for this app.`, {
-    hint: "Ask for a presigned URL first: POST /artifacts/presign.",
-  });
 }

@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../config/server.ts";
-import type { Db } from "../db/client.ts";
+import type { Database, Db } from "../db/client.ts";
 import type { Sealer } from "../lib/sealer.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ArtifactStorage } from "../storage/storage.ts";
@@ -10,6 +10,7 @@ import type { EventFeed } from "./event-feed.ts";
 /** What the decisions depend on; made once by `serve`, by hand in tests. */
 export interface Control {
   db: Db;
+  checkDatabase: Database["check"];
   storage: ArtifactStorage;
   runtime: Runtime;
   events: EventFeed;
@@ -31,6 +32,12 @@ export interface ControlSettings
     | "verifyRemoteHash"
     | "remoteHashMaxBytes"
     | "maxArtifactSizeBytes"
+    | "maxArtifactsPerApp"
+    | "maxTotalBytesPerApp"
+    | "retainLatestPerApp"
+    | "retainMaxAgeSecs"
+    | "deploymentFailedTtlSecs"
+    | "requirePresign"
     | "pendingTtlSecs"
     | "multipartThresholdBytes"
     | "multipartPartSizeBytes"
@@ -38,6 +45,8 @@ export interface ControlSettings
   > {
   /** Base URL under which applications' agents reach this server. */
   internalUrl: string;
+  /** How long a verification is its server's own after its last sign of life; then another takes it over. */
+  verifyLeaseMs: number;
 }
 
 /** Who asks for a change, for the audit. */

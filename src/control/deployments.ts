@@ -6,13 +6,16 @@ import type { DeploymentFailure } from "../core/deployment.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import type { Tx } from "../db/client.ts";
 import { apps, deployments } from "../db/schema.ts";
+import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
+import { lockApp } from "./app-lock.ts";
 import { type App, getApp } from "./apps.ts";
 import { getStoredArtifact } from "./artifacts.ts";
 import { recordTransition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
+import { transact } from "./transactions.ts";
 
 export type Deployment = typeof deployments.$inferSelect;
 
@@ -41,12 +44,13 @@ export async function createDeployment(
 ): Promise<CreatedDeployment> {
   const app = await getApp(control.db, wanted.app);
   const digest = wantedDigest(app, wanted);
-  const { artifact } = await getStoredArtifact(control, digest, [app.name]);
-  return control.db.transaction(async (tx) => {
-    // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts.
-    await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, app.id)).for("update");
+  const create = async (tx: Tx): Promise<CreatedDeployment> => {
+    // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts. It also
+    // keeps retention out, so that what is found stored here stays.
+    await lockApp(tx, app.id);
     const earlier = await findByKey(tx, app, wanted.idempotencyKey);
     if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
+    const { artifact } = await getStoredArtifact({ db: tx }, digest, [app.name]);
     const at = control.now();
     const [{ newest } = { newest: null }] = await tx
       .select({ newest: max(deployments.version) })
@@ -72,7 +76,10 @@ export async function createDeployment(
     if (!deployment) throw new Error("the insert of a deployment returned no row");
     await record(tx, actor, deployment, null);
     return { ...deployment, replayed: false };
-  });
+  };
+  const created = await transact(control, create, { repeatable: wanted.idempotencyKey !== undefined });
+  crashPoint("deployment-created");
+  return created;
 }
 
 /** Deployments, newest first, of one app or of a scope. */
@@ -105,36 +112,43 @@ export async function getDeployment({ db }: Control, id: string, scope: Scope): 
 }
 
 /** `pending → running`; the one that ran before is superseded in the same transaction. */
-export async function markRunning({ db, now }: Control, id: string): Promise<void> {
-  await db.transaction(async (tx) => {
+export async function markRunning(control: Control, id: string): Promise<void> {
+  const work = async (tx: Tx) => {
     const deployment = await lockDeployment(tx, id);
-    if (deployment?.status !== "pending") return;
-    const at = now();
+    if (deployment?.status !== "pending") return undefined;
+    const at = control.now();
     await supersede(tx, { app: { id: deployment.appId }, status: "running", actor: system, at });
     await move(tx, deployment, { status: "running", lastTransitionAt: at });
-  });
+    return (at.getTime() - deployment.createdAt.getTime()) / 1000;
+  };
+  const seconds = await transact(control, work, { repeatable: true });
+  if (seconds === undefined) return;
+  control.metrics.deploymentsRan.inc();
+  control.metrics.timeToRunning.observe(Math.max(0, seconds));
 }
 
 /** `pending → failed`, with the cause and the last lines of the log. */
-export async function markFailed({ db, now }: Control, id: string, failure: DeploymentFailure): Promise<void> {
-  await db.transaction(async (tx) => {
+export async function markFailed(control: Control, id: string, failure: DeploymentFailure): Promise<void> {
+  const work = async (tx: Tx) => {
     const deployment = await lockDeployment(tx, id);
-    if (deployment?.status !== "pending") return;
+    if (deployment?.status !== "pending") return false;
     await move(tx, deployment, {
       status: "failed",
-      lastTransitionAt: now(),
+      lastTransitionAt: control.now(),
       failureReason: failure.reason,
       failureMessage: failure.message,
       failureLog: failure.log,
     });
-  });
+    return true;
+  };
+  const moved = await transact(control, work, { repeatable: true });
+  if (moved) control.metrics.deploymentsFailed.inc({ reason: failure.reason });
 }
 
-// Every writer locks the app's row before a deployment's, so that no two wait for each other.
 async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefined> {
   const [found] = await tx.select({ appId: deployments.appId }).from(deployments).where(eq(deployments.id, id));
   if (!found) return undefined;
-  await tx.select({ id: apps.id }).from(apps).where(eq(apps.id, found.appId)).for("update");
+  await lockApp(tx, found.appId);
   const [deployment] = await tx.select().from(deployments).where(eq(deployments.id, id));
   return deployment;
 }

@@ -1,10 +1,10 @@
-import { sql } from "drizzle-orm";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Control } from "./control.ts";
 
 /** Throws `service_unavailable` when the database does not answer in 2 s. */
-export async function checkDatabase({ db }: Control): Promise<void> {
-  await within(2_000, db.execute(sql`select 1`)).catch((cause: unknown) => {
+export async function checkDatabase(control: Control): Promise<void> {
+  await within(2_000, control.checkDatabase()).catch((cause: unknown) => {
+    if (cause instanceof AetherError) throw cause;
     throw new AetherError("service_unavailable", "The database does not answer.", { cause });
   });
 }

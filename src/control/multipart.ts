@@ -1,6 +1,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Digest } from "../core/digest.ts";
 import { artifacts } from "../db/schema.ts";
+import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { SignedRequest, UploadedPart } from "../storage/storage.ts";
 import type { Actor, Control } from "./control.ts";
@@ -8,6 +9,7 @@ import { type Artifact, assertSize, findArtifact, reserveArtifact, type UploadRe
 
 /** Starts an upload in parts; the id of one that is under way is given again, so that it can be resumed. */
 export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<Artifact> {
+  control.metrics.multipartInits.inc();
   const artifact = await reserveArtifact(control, request, actor);
   if (artifact.status === "stored") {
     throw new AetherError("conflict", "These bytes are stored already.", {
@@ -19,6 +21,7 @@ export async function startMultipart(control: Control, request: UploadRequest, a
   }
   if (artifact.uploadId !== null) return artifact;
   const uploadId = await control.storage.startMultipart(artifact.storageKey);
+  crashPoint("multipart-created");
   const [updated] = await control.db
     .update(artifacts)
     .set({ uploadId })
@@ -47,6 +50,8 @@ export async function presignPart(
   if (sizeBytes !== undefined && sizeBytes > limit) throw partTooLong(sizeBytes, limit);
   const maxBytes = sizeBytes ?? limit - (await sizeOfParts(control, artifact, (part) => part !== partNumber));
   if (maxBytes <= 0) throw partTooLong(1, 0);
+  control.metrics.multipartPartPresigns.inc();
+  if (sizeBytes !== undefined) control.metrics.multipartPartSize.observe(sizeBytes);
   return control.storage.presignPart({
     key: artifact.storageKey,
     uploadId,
@@ -86,10 +91,16 @@ export interface JoinRequest {
  * Joins the parts, whose sizes are compared with the announced one before a byte is written. Called again after a lost
  * answer, it finds the object joined and succeeds.
  */
-export async function joinParts(
-  control: Control,
-  { app, digest, sizeBytes, uploadId, parts }: JoinRequest,
-): Promise<void> {
+export async function joinParts(control: Control, request: JoinRequest): Promise<void> {
+  try {
+    await join(control, request);
+  } catch (error) {
+    control.metrics.multipartCompleteFailures.inc();
+    throw error;
+  }
+}
+
+async function join(control: Control, { app, digest, sizeBytes, uploadId, parts }: JoinRequest): Promise<void> {
   assertSize(control, sizeBytes);
   const artifact = await findArtifact(control, app, digest);
   if (artifact?.status === "stored") return;
@@ -100,6 +111,9 @@ export async function joinParts(
   for (const announced of [sizeBytes, upload.sizeBytes ?? sizeBytes])
     if (joined !== announced) throw partsDiffer(joined, announced);
   await control.storage.completeMultipart(upload.storageKey, uploadId, parts);
+  crashPoint("multipart-joined");
+  control.metrics.multipartCompletes.inc();
+  control.metrics.multipartParts.observe(parts.length);
 }
 
 const partsDiffer = (joined: number, announced: number): AetherError =>

@@ -37,6 +37,12 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && (transient.has(code) || code.startsWith("08"));
 }
 
+/** True when the database says that it undid the transaction, so that repeating it cannot do it twice. */
+export function wasUndone(error: unknown): boolean {
+  const code = databaseCode(error);
+  return code === "40001" || code === "40P01";
+}
+
 /** True when a row with that unique value exists; `constraint` narrows it to one. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   for (let at = error; typeof at === "object" && at !== null; at = "cause" in at ? at.cause : undefined) {

@@ -3,9 +3,11 @@ import type { Rollouts } from "../control/rollouts.ts";
 import type { Deliveries } from "../control/webhook-deliveries.ts";
 import { eventPollers } from "./events.ts";
 import { type Housekeeping, housekeeping } from "./housekeeping.ts";
+import { lapsedVerifications } from "./lapsed-verifications.ts";
 import { orphanUploads } from "./orphan-uploads.ts";
 import { pendingUploads } from "./pending-uploads.ts";
 import { type Poller, runPoller } from "./poller.ts";
+import { retention } from "./retention.ts";
 import { rolloutsPoller } from "./rollouts.ts";
 import { type StorageProbe, storageProbe } from "./storage-probe.ts";
 
@@ -24,6 +26,8 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
     pendingUploads(control, options.pendingGcIntervalMs),
     orphanUploads(control, options.pendingGcIntervalMs),
     ...(options.probe ? [storageProbe(control, options.probe, 10_000)] : []),
+    lapsedVerifications(control, 5_000),
+    ...retention(control, options.pendingGcIntervalMs),
     ...eventPollers(control, options.deliveries),
     ...housekeeping(options.housekeeping, 180_000),
   ];

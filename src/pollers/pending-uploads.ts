@@ -1,5 +1,5 @@
 import { type Control, system } from "../control/control.ts";
-import { expirePendingUploads } from "../control/uploads.ts";
+import { expirePendingUploads } from "../control/expiry.ts";
 import type { Poller } from "./poller.ts";
 
 /** Removes uploads that were never completed. */

@@ -8,6 +8,7 @@ import { createWebhookSender } from "../control/webhook-sender.ts";
 import { openDataFolder } from "../db/data-folder.ts";
 import { pollers, runPollers } from "../pollers/index.ts";
 import { createApp } from "../server/app.ts";
+import { createStorageHandler } from "../server/storage-handler.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { addressesOf } from "./addresses.ts";
@@ -55,14 +56,15 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   const { runtime, gateway } = await openRuntime({ config, env, dataFolder, addresses, agentToken, log }, stack);
   const { database, storage, secrets } = await openData({ config, dataFolder, addresses, log, now }, stack);
 
-  const { db } = database;
+  const { db, check: checkDatabase } = database;
   const send = createWebhookSender({ allowPrivate: config.webhookAllowPrivate });
   const deliveries = createDeliveries({ db, secrets, send, log: log.with({ part: "webhooks" }) });
   stack.defer(() => deliveries.close(2_000));
   const events = createEventFeed({ db, log, onDeliveries: deliveries.nudge });
   stack.defer(() => events.close());
-  const settings = { ...config, internalUrl: addresses.internal };
-  const control: Control = { db, storage, runtime, events, secrets, log, metrics: createMetrics(), now, settings };
+  const settings = { ...config, internalUrl: addresses.internal, verifyLeaseMs: 15_000 };
+  const opened = { db, checkDatabase, storage, runtime, events, secrets };
+  const control: Control = { ...opened, log, metrics: createMetrics(), now, settings };
   const rollouts = await startRollouts(control);
   stack.defer(async () => {
     await runtime.stop();
@@ -80,9 +82,10 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     corsAllowedOrigins: config.corsAllowedOrigins,
     stopping: stopping.signal,
   });
+  const handleStorage =
+    storage.kind === "filesystem" ? createStorageHandler(storage.handle, control.metrics) : undefined;
   api.serve((request, keepOpen) => {
-    const isForStorage = storage.kind === "filesystem" && new URL(request.url).pathname.startsWith("/storage/");
-    if (isForStorage) return storage.handle(request);
+    if (handleStorage && new URL(request.url).pathname.startsWith("/storage/")) return handleStorage(request);
     return app.fetch(request, { keepOpen });
   });
   const housekeeping = {

@@ -16,6 +16,7 @@ import { accessLog } from "./middleware/access-log.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { bodySize } from "./middleware/body-size.ts";
 import { crossOrigin, securityHeaders } from "./middleware/browsers.ts";
+import { countRequests } from "./middleware/count-requests.ts";
 import { headOnly } from "./middleware/head-only.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { knownRoute, unknownRoute } from "./middleware/known-route.ts";
@@ -73,6 +74,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
     c.set("stopping", stopping);
     await next();
   });
+  app.use(countRequests(control.metrics));
   app.use(trace, accessLog(control.log), securityHeaders, headOnly, crossOrigin(corsAllowedOrigins));
   app.use(timeLimit(options.timeLimits ?? defaultTimeLimits));
   app.route("/", healthRoutes);
@@ -88,7 +90,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.use(nudgeEvents, idempotency());
 
   app.route("/", capabilityRoutes);
-  app.route("/", metricRoutes);
+  app.route("/", metricRoutes(control));
   app.route("/apps", appRoutes);
   app.route("/apps", logRoutes);
   app.route("/artifacts", uploadRoutes);

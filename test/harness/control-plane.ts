@@ -11,6 +11,7 @@ import { createFakeRuntime } from "../../src/runtime/fake.ts";
 import { listen } from "../../src/serve/listen.ts";
 import { apiDocument } from "../../src/server/api-document.ts";
 import { type AppOptions, createApp } from "../../src/server/app.ts";
+import { createStorageHandler } from "../../src/server/storage-handler.ts";
 import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
 import type { ArtifactStorage } from "../../src/storage/storage.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -56,6 +57,7 @@ export async function createHarness(options: HarnessOptions = {}) {
   const events = createEventFeed({ db, log, onDeliveries: deliveries.nudge });
   const control: Control = {
     db,
+    checkDatabase: () => database.check(),
     storage: artifacts ?? storage,
     runtime,
     events,
@@ -78,11 +80,12 @@ export async function createHarness(options: HarnessOptions = {}) {
     stopping: stopping.signal,
     ...http,
   });
+  const handleStorage = createStorageHandler(storage.handle, control.metrics);
   const problems: string[] = [];
   const problemOf = createAnswerCheck(JSON.parse(JSON.stringify(apiDocument(app))));
   listener.serve(async (request) => {
     const { pathname: path } = new URL(request.url);
-    if (path.startsWith("/storage/")) return storage.handle(request);
+    if (path.startsWith("/storage/")) return handleStorage(request);
     const response = await app.fetch(request, {});
     const contentType = response.headers.get("content-type") ?? "";
     const isStream = contentType.startsWith("text/event-stream") || path.endsWith("/logs");
@@ -179,6 +182,13 @@ const defaults: Omit<ControlSettings, "internalUrl"> = {
   verifyRemoteHash: true,
   remoteHashMaxBytes: 512 * 1024 ** 2,
   maxArtifactSizeBytes: 1024 ** 2,
+  maxArtifactsPerApp: undefined,
+  maxTotalBytesPerApp: undefined,
+  retainLatestPerApp: 10,
+  retainMaxAgeSecs: undefined,
+  deploymentFailedTtlSecs: undefined,
+  requirePresign: false,
+  verifyLeaseMs: 15_000,
   pendingTtlSecs: 3600,
   multipartThresholdBytes: 64 * 1024 ** 2,
   multipartPartSizeBytes: 16 * 1024 ** 2,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { system } from "../../src/control/control.ts";
+import { expirePendingUploads } from "../../src/control/expiry.ts";
 import { abortOrphanUploads } from "../../src/control/orphan-uploads.ts";
-import { expirePendingUploads } from "../../src/control/uploads.ts";
 import { artifacts } from "../../src/db/schema.ts";
 import { artifactKey } from "../../src/storage/storage.ts";
 import { createHarness, digestOf, type HarnessOptions, put, someBytes } from "../harness/control-plane.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { system } from "../../src/control/control.ts";
-import { expirePendingUploads } from "../../src/control/uploads.ts";
+import { expirePendingUploads } from "../../src/control/expiry.ts";
 import { artifacts, auditEvents } from "../../src/db/schema.ts";
 import { createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";

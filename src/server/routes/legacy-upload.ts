@@ -35,6 +35,7 @@ const upload = createRoute({
 export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   c.header("x-aether-deprecated", "true");
   const { control } = c.var;
+  control.metrics.legacyUploads.inc();
   const form = c.req.valid("form");
   const app = writableApp(c, form.app_name);
   const digest = parseDigest(c.req.header("x-aether-artifact-digest"));
@@ -42,7 +43,8 @@ export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   if (!(artifact instanceof Blob)) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
   const request = { app, digest, sizeBytes: artifact.size, audience: "runtime" } as const;
   const { artifact: reserved, signed } = await presignUpload(control, request, actorOf(c));
-  if (signed) await put(artifact, signed);
+  const measured = control.storage.kind === "filesystem" ? () => {} : control.metrics.putDuration.startTimer();
+  if (signed) await put(artifact, signed).finally(measured);
   const { duplicate, artifact: stored } = await completeUpload(control, request, actorOf(c));
   const view = { artifact_url: reserved.storageKey, digest, duplicate, app_linked: true, verified: stored.verified };
   return c.json(view, 200);

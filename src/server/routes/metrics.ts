@@ -1,4 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Control } from "../../control/control.ts";
+import { createCoverage } from "../../control/coverage.ts";
 import { allApps } from "../access.ts";
 import { failures } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -13,7 +15,11 @@ const show = createRoute({
 });
 
 /** Mounted at /. */
-export const metricRoutes = createRouter().openapi(show, async (c) => {
-  const { registry } = c.var.control.metrics;
-  return c.text(await registry.metrics(), 200, { "content-type": registry.contentType });
-});
+export function metricRoutes(control: Control) {
+  const { registry } = control.metrics;
+  const readCoverage = createCoverage(control);
+  return createRouter().openapi(show, async (c) => {
+    await readCoverage();
+    return c.text(await registry.metrics(), 200, { "content-type": registry.contentType });
+  });
+}

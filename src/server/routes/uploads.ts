@@ -1,7 +1,8 @@
 import { createRoute } from "@hono/zod-openapi";
 import { type Completion, completeUpload } from "../../control/completion.ts";
+import { abandonUpload } from "../../control/expiry.ts";
 import { joinParts, presignPart, startMultipart } from "../../control/multipart.ts";
-import { abandonUpload, presignUpload } from "../../control/uploads.ts";
+import { presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import type { CompleteView } from "../../core/wire.ts";
 import { writableApp } from "../access.ts";

@@ -1,0 +1,98 @@
+import { and, eq, isNotNull, sql } from "drizzle-orm";
+import type { Queryable } from "../db/client.ts";
+import { rowsOf } from "../db/rows.ts";
+import { artifacts } from "../db/schema.ts";
+import { lockApp } from "./app-lock.ts";
+import { type Control, system } from "./control.ts";
+import { recordArtifact } from "./uploads.ts";
+
+/**
+ * Removes stored artifacts beyond the newest of their app, or too old, and says how many. What runs, what waits to, and
+ * what one could roll back to always stays.
+ */
+export async function retireArtifacts(control: Control): Promise<number> {
+  let retired = 0;
+  for (const candidate of await findRetirable(control, control.db)) {
+    if (await retire(control, candidate)) retired += 1;
+  }
+  await removeRetiredBytes(control);
+  return retired;
+}
+
+interface Candidate {
+  id: string;
+  appId: string;
+}
+
+/**
+ * `stored → expired`. Decided again under the app's lock, which every deployment takes too: either the deployment comes
+ * first, and the artifact stays, or it finds nothing stored. `expires_at` marks that bytes are left to be removed.
+ */
+function retire(control: Control, { id, appId }: Candidate): Promise<boolean> {
+  return control.db.transaction(async (tx) => {
+    await lockApp(tx, appId);
+    const still = await findRetirable(control, tx, appId);
+    if (!still.some((candidate) => candidate.id === id)) return false;
+    const at = control.now();
+    const [artifact] = await tx
+      .update(artifacts)
+      .set({ status: "expired", expiresAt: at })
+      .where(and(eq(artifacts.id, id), eq(artifacts.status, "stored")))
+      .returning();
+    if (!artifact) return false;
+    await recordArtifact(control, tx, { actor: system, artifact, before: "stored", at });
+    return true;
+  });
+}
+
+/**
+ * After the commit, because a row without its bytes must never be `stored`; under the row's lock, because a new upload
+ * of the same digest must not lose them. What a crash leaves here is removed by the next turn.
+ */
+async function removeRetiredBytes(control: Control): Promise<void> {
+  const { db, storage } = control;
+  const isLeft = and(eq(artifacts.status, "expired"), isNotNull(artifacts.expiresAt));
+  const left = await db.select({ id: artifacts.id }).from(artifacts).where(isLeft).limit(500);
+  for (const { id } of left) {
+    await db.transaction(async (tx) => {
+      const [artifact] = await tx
+        .select()
+        .from(artifacts)
+        .where(and(eq(artifacts.id, id), isLeft))
+        .for("update", { skipLocked: true });
+      if (!artifact) return;
+      await storage.remove(artifact.storageKey);
+      await tx.update(artifacts).set({ expiresAt: null }).where(eq(artifacts.id, id));
+    });
+  }
+}
+
+/** Those that neither the newest, nor a deployment, nor a rollback holds; oldest first, of one app or of all. */
+async function findRetirable(
+  { settings, now }: Control,
+  db: Queryable,
+  appId: string | null = null,
+): Promise<Candidate[]> {
+  const result = await db.execute(sql`
+    with kept as (
+      select id as app_id, coalesce(retain_latest, ${settings.retainLatestPerApp}::int) as latest,
+        coalesce(retain_max_age_secs, ${settings.retainMaxAgeSecs ?? null}::bigint) as max_age
+      from apps where ${appId}::uuid is null or id = ${appId}::uuid
+    ), placed as (
+      select a.id, a.app_id, a.completed_at,
+        row_number() over (partition by a.app_id order by a.completed_at desc, a.id desc) as place
+      from artifacts a join kept using (app_id) where a.status = 'stored'
+    ), ran as (
+      select d.app_id, d.artifact_id, row_number() over (partition by d.app_id order by max(d.version) desc) as place
+      from deployments d join kept using (app_id)
+      where exists (select from audit_events e
+        where e.subject_type = 'deployment' and e.subject_id = d.id::text and e.after = 'running')
+      group by d.app_id, d.artifact_id
+    )
+    select p.id, p.app_id as "appId" from placed p join kept k using (app_id)
+    where (p.place > k.latest or p.completed_at < ${now().toISOString()}::timestamptz - k.max_age * interval '1 second')
+      and not exists (select from deployments d where d.artifact_id = p.id and d.status in ('pending', 'running'))
+      and not exists (select from ran r where r.artifact_id = p.id and r.place <= k.latest)
+    order by p.completed_at limit 500`);
+  return rowsOf<Candidate>(result);
+}
