@@ -80,7 +80,16 @@ async function uploadInParts(options: UploadOptions, partSize: number): Promise<
   const { client, app, artifact } = options;
   const request = { app_name: app, digest: artifact.digest, size_bytes: artifact.sizeBytes };
   if ((await client.presign(request)).method === "NONE") return { uploadedBytes: 0, reusedBytes: artifact.sizeBytes };
-  const { upload_id } = await client.startMultipart(request);
+  const started = await client.startMultipart(request).catch((error) => {
+    // As 412 to a PUT: an earlier attempt has sent everything, and only its completion is missing.
+    if (error instanceof AetherError && error.code === "conflict") return undefined;
+    throw error;
+  });
+  if (started === undefined) {
+    await client.complete(request);
+    return { uploadedBytes: 0, reusedBytes: artifact.sizeBytes };
+  }
+  const { upload_id } = started;
   const parts = await sendParts(options, upload_id, partSize);
   const joined: CompleteView = await client.completeMultipart({ ...request, upload_id, parts });
   return { uploadedBytes: joined.duplicate ? 0 : artifact.sizeBytes, reusedBytes: 0 };

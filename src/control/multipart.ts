@@ -7,7 +7,10 @@ import type { SignedRequest, UploadedPart } from "../storage/storage.ts";
 import type { Actor, Control } from "./control.ts";
 import { type Artifact, assertSize, findArtifact, reserveArtifact, type UploadRequest } from "./uploads.ts";
 
-/** Starts an upload in parts; the id of one that is under way is given again, so that it can be resumed. */
+/**
+ * Starts an upload in parts; the id of one that is under way is given again, so that it can be resumed. `conflict` says
+ * what 412 says to a PUT: the bytes are there, and only their completion is missing.
+ */
 export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<Artifact> {
   control.metrics.multipartInits.inc();
   const artifact = await reserveArtifact(control, request, actor);
@@ -17,19 +20,42 @@ export async function startMultipart(control: Control, request: UploadRequest, a
     });
   }
   if (artifact.status === "verifying") {
-    throw new AetherError("conflict", "These bytes are being verified now.", { hint: "Ask again in a moment." });
+    throw new AetherError("conflict", "These bytes are being verified now.", { hint: goOn });
   }
-  if (artifact.uploadId !== null) return artifact;
+  if (await isUnderWay(control, artifact)) return artifact;
+  if (await control.storage.head(artifact.storageKey)) {
+    throw new AetherError("conflict", "These bytes were sent and joined already.", { hint: goOn });
+  }
   const uploadId = await control.storage.startMultipart(artifact.storageKey);
   crashPoint("multipart-created");
   const [updated] = await control.db
     .update(artifacts)
     .set({ uploadId })
-    .where(and(eq(artifacts.id, artifact.id), sql`${artifacts.uploadId} is null`, eq(artifacts.status, "pending")))
+    .where(
+      and(
+        eq(artifacts.id, artifact.id),
+        sql`${artifacts.uploadId} is not distinct from ${artifact.uploadId}`,
+        eq(artifacts.status, "pending"),
+      ),
+    )
     .returning();
   if (updated) return updated;
   await control.storage.abortMultipart(artifact.storageKey, uploadId);
   return startMultipart(control, request, actor);
+}
+
+const goOn = "Complete the upload: POST /artifacts/complete.";
+
+/** Whether its upload in parts can go on: it is over when it was joined, or swept as forgotten. */
+async function isUnderWay({ storage }: Control, { storageKey, uploadId }: Artifact): Promise<boolean> {
+  if (uploadId === null) return false;
+  try {
+    await storage.listParts(storageKey, uploadId);
+    return true;
+  } catch (error) {
+    if (error instanceof AetherError && error.code === "not_found") return false;
+    throw error;
+  }
 }
 
 export interface PartRequest {
@@ -50,6 +76,7 @@ export async function presignPart(
   if (sizeBytes !== undefined && sizeBytes > limit) throw partTooLong(sizeBytes, limit);
   const maxBytes = sizeBytes ?? limit - (await sizeOfParts(control, artifact, (part) => part !== partNumber));
   if (maxBytes <= 0) throw partTooLong(1, 0);
+  crashPoint("part-presigned");
   control.metrics.multipartPartPresigns.inc();
   if (sizeBytes !== undefined) control.metrics.multipartPartSize.observe(sizeBytes);
   return control.storage.presignPart({
