@@ -1,5 +1,6 @@
 // Compiles the binary: `bun build.ts` for this machine (dist/aether), `bun build.ts --all` for every target of a release
-// (dist/release/, with checksums). Needs what scripts/setup prepares.
+// (dist/release/, with checksums), `bun build.ts --test-build` for one that kills itself where a test tells it to
+// (dist/aether-test). Needs what scripts/setup prepares.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -19,6 +20,8 @@ const root = import.meta.dir;
 const commit = await currentCommit();
 
 if (process.argv.includes("--all")) await buildRelease();
+else if (process.argv.includes("--test-build"))
+  await compile({ outfile: join(root, "dist", "aether-test"), isTestBuild: true });
 else await compile({ outfile: join(root, "dist", "aether") });
 
 async function buildRelease(): Promise<void> {
@@ -37,7 +40,13 @@ async function buildRelease(): Promise<void> {
   await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
 }
 
-async function compile({ outfile, target }: { outfile: string; target?: Bun.Build.CompileTarget }): Promise<void> {
+interface Compilation {
+  outfile: string;
+  target?: Bun.Build.CompileTarget;
+  isTestBuild?: boolean;
+}
+
+async function compile({ outfile, target, isTestBuild = false }: Compilation): Promise<void> {
   await mkdir(join(outfile, ".."), { recursive: true });
   const result = await Bun.build({
     // Workers are loaded by their paths in the binary, so each is an entry point of its own; what is run stands first.
@@ -50,7 +59,11 @@ async function compile({ outfile, target }: { outfile: string; target?: Bun.Buil
     // Each command is a chunk of its own, so that a cold start reads only what it runs.
     splitting: true,
     minify: { whitespace: true, syntax: true },
-    define: { AETHER_VERSION: JSON.stringify(version), AETHER_COMMIT: JSON.stringify(commit) },
+    define: {
+      AETHER_VERSION: JSON.stringify(version),
+      AETHER_COMMIT: JSON.stringify(commit),
+      AETHER_TEST_BUILD: JSON.stringify(isTestBuild),
+    },
     compile: {
       outfile: `${outfile}.part`,
       ...(target === undefined ? {} : { target }),

@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from "node:os";
 import { z } from "zod";
+import { testBuildVariables } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { type ObjectStoreConfig, objectStoreConfig } from "./object-store.ts";
@@ -140,7 +141,7 @@ function rateLimitOf(text: string): RateLimit | undefined {
 }
 
 function unknownVariables(env: Record<string, unknown>): string[] {
-  const known = [...Object.keys(serverVariables), ...commandLineVariables];
+  const known = [...Object.keys(serverVariables), ...commandLineVariables, ...testBuildVariables];
   const unknown = Object.keys(env).filter((name) => name.startsWith("AETHER_") && !known.includes(name));
   return unknown.map((name) => `${name}: there is no such variable. ${didYouMean(name, known) ?? ""}`.trim());
 }

@@ -1,16 +1,19 @@
+// Replaced by build.ts with true or false; absent when run from source.
 declare const AETHER_TEST_BUILD: boolean | undefined;
 
-/** True in `dist/aether-test` only, which kills itself where it is told; in the released binary that code is not there. */
-export const isTestBuild = typeof AETHER_TEST_BUILD === "boolean" && AETHER_TEST_BUILD;
+/** The variables that only `dist/aether-test` knows. What stands behind AETHER_TEST_BUILD is not in a released binary. */
+export const testBuildVariables: string[] =
+  typeof AETHER_TEST_BUILD === "boolean" && AETHER_TEST_BUILD ? ["AETHER_CRASH_AT"] : [];
 
 let armed: string | undefined;
 
-/** Names the point at which this process shall die. */
-export function armCrashPoint(name: string | undefined): void {
-  if (isTestBuild) armed = name;
+/** Takes the point at which this process shall die from AETHER_CRASH_AT, in a test build. */
+export function armCrashPoint(env: Record<string, string | undefined>): void {
+  if (typeof AETHER_TEST_BUILD === "boolean" && AETHER_TEST_BUILD) armed = env.AETHER_CRASH_AT;
 }
 
 /** Ends the process there and then, as `kill -9` does, when a test asked for this point. */
 export function crashPoint(name: string): void {
-  if (isTestBuild && name === armed) process.kill(process.pid, "SIGKILL");
+  if (typeof AETHER_TEST_BUILD !== "boolean" || !AETHER_TEST_BUILD || name !== armed) return;
+  process.kill(process.pid, "SIGKILL");
 }

@@ -3,9 +3,11 @@ import { ownNames, type ServerConfig } from "../config/server.ts";
 import type { Control } from "../control/control.ts";
 import { createEventFeed } from "../control/event-feed.ts";
 import { startRollouts } from "../control/rollouts.ts";
+import { releaseLapsedClaims } from "../control/verification-lease.ts";
 import { createDeliveries } from "../control/webhook-deliveries.ts";
 import { createWebhookSender } from "../control/webhook-sender.ts";
 import { openDataFolder } from "../db/data-folder.ts";
+import { armCrashPoint } from "../lib/crash-point.ts";
 import { pollers, runPollers } from "../pollers/index.ts";
 import { createApp } from "../server/app.ts";
 import { createStorageHandler } from "../server/storage-handler.ts";
@@ -45,6 +47,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     format: config.logFormat ?? (isInteractive ? "text" : "json"),
     write: (line) => void process.stderr.write(line),
   });
+  armCrashPoint(env);
   await using stack = new AsyncDisposableStack();
 
   const dataFolder = await openDataFolder(config.dataFolder, { command: "aether serve", now });
@@ -65,6 +68,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   const settings = { ...config, internalUrl: addresses.internal, verifyLeaseMs: 15_000 };
   const opened = { db, checkDatabase, storage, runtime, events, secrets };
   const control: Control = { ...opened, log, metrics: createMetrics(), now, settings };
+  await releaseLapsedClaims(control, { isAlone: database.kind === "pglite" });
   const rollouts = await startRollouts(control);
   stack.defer(async () => {
     await runtime.stop();

@@ -37,7 +37,6 @@ export async function createArtifactStore() {
     storageOrigin,
     requests,
     downloadUrl,
-    /** Packs with GNU tar: an archive that nothing of ours has touched. */
     async add(files: Files) {
       const bytes = await packFiles(files);
       const digest = createHash("sha256").update(bytes).digest("hex");
@@ -53,7 +52,8 @@ export async function createArtifactStore() {
 
 export type ArtifactStore = Awaited<ReturnType<typeof createArtifactStore>>;
 
-async function packFiles(files: Files): Promise<Uint8Array<ArrayBuffer>> {
+/** An archive of GNU tar's, which nothing of ours has touched. */
+export async function packFiles(files: Files): Promise<Uint8Array<ArrayBuffer>> {
   await using folder = await temporaryFolder();
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder.path, "app", name)), { recursive: true });

@@ -4,6 +4,9 @@ import { temporaryFolder } from "./temporary-folder.ts";
 /** The compiled binary; `scripts/test` builds it first. */
 export const binary = join(import.meta.dir, "..", "..", "dist", "aether");
 
+/** The same, with AETHER_CRASH_AT. */
+export const testBinary = `${binary}-test`;
+
 export interface Ran {
   code: number;
   stdout: string;
@@ -17,7 +20,7 @@ export interface RunOptions {
 }
 
 /** A machine's user with folders of their own: no session, no cache, no configuration. The server and its data live there. */
-export async function createUser() {
+export async function createUser(program = binary) {
   const folder = await temporaryFolder();
   const env = {
     PATH: process.env.PATH ?? "",
@@ -29,7 +32,7 @@ export async function createUser() {
   };
 
   function spawn(args: string[], { cwd = folder.path, env: more = {}, stdin = "" }: RunOptions = {}) {
-    return Bun.spawn([binary, ...args], {
+    return Bun.spawn([program, ...args], {
       cwd,
       env: { ...env, ...more },
       stdin: new Blob([stdin]),
@@ -85,7 +88,18 @@ export async function startServe(
     child.kill("SIGKILL");
     await child.exited;
   }
-  return { api, gateway, port, pid, log, ask, stop, kill, [Symbol.asyncDispose]: async () => void (await stop()) };
+  return {
+    api,
+    gateway,
+    port,
+    pid,
+    log,
+    ask,
+    stop,
+    kill,
+    ended: child.exited,
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
 }
 
 /** Runs `aether <args>` against a server and parses the JSON it answers. */

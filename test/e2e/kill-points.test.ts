@@ -1,0 +1,65 @@
+import { describe, expect, test } from "bun:test";
+import { packFiles } from "../harness/artifact-store.ts";
+import { createUser, startServe, testBinary } from "../harness/binary.ts";
+import { digestOf } from "../harness/control-plane.ts";
+import { createPostgresUrl, postgresTier } from "../harness/postgres.ts";
+import { type ReleaseRequest, releaseOnce } from "../harness/release-client.ts";
+import { answering } from "../harness/tiny-apps.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const whole = ["artifact-reserved", "during-rehash", "verified", "artifact-stored", "deployment-created"];
+const inParts = ["multipart-created", "part-presigned", "multipart-joined", "during-rehash", "artifact-stored"];
+type Point = [string, Partial<ReleaseRequest>];
+const points: Point[] = [
+  ...whole.map((point): Point => [point, {}]),
+  ...inParts.map((point): Point => [point, { parts: 3 }]),
+];
+
+/** On Postgres the code is the same, and only what crosses a transaction differs: these, and all in a full run. */
+const crossing = new Set(["during-rehash", "artifact-stored", "multipart-joined", "deployment-created"]);
+const onPostgres = points.filter(
+  ([point], at) =>
+    process.env.AETHER_TEST_FULL === "1" ||
+    (crossing.has(point) && points.findIndex(([name]) => name === point) === at),
+);
+
+const noDatabase = async () => ({ url: undefined, [Symbol.asyncDispose]: async () => {} });
+
+function killPoints(list: Point[], open: () => Promise<{ url: string | undefined } & AsyncDisposable>): void {
+  test.each(list)(
+    "a server killed at %s %p, and started again, ends with one release that runs (K1-K6, I1-I3, I5)",
+    async (point, how) => {
+      await using database = await open();
+      await using user = await createUser(testBinary);
+      const env: Record<string, string> = database.url === undefined ? {} : { DATABASE_URL: database.url };
+      const request = { app: "shop", bytes: await packFiles(answering("it runs")), key: "one key", ...how };
+      const digest = digestOf(request.bytes);
+
+      const killed = await startServe(user, { env: { ...env, AETHER_CRASH_AT: point } });
+      await expect(releaseOnce(killed.api, request)).rejects.toThrow();
+      expect(await killed.ended).toBe(128 + 9);
+
+      await using server = await startServe(user, { env });
+      const { id } = await releaseOnce(server.api, request);
+      expect((await releaseOnce(server.api, request)).id).toBe(id);
+      const get = async <T = unknown>(path: string) => (await (await fetch(`${server.api}${path}`)).json()) as T;
+      const isRunning = async () => (await get<{ status: string }>(`/deployments/${id}/status`)).status === "running";
+      await waitFor("the release to run", isRunning, { withinMs: 60_000 });
+      expect(await (await server.ask("shop")).text()).toBe("it runs");
+      expect(await get("/apps/shop/deployments")).toMatchObject([{ id, status: "running", version: 1 }]);
+      expect(await get("/artifacts")).toMatchObject([{ digest, verified: true, size_bytes: request.bytes.length }]);
+      const download = await fetch(`${server.api}/artifacts/${digest}/download`);
+      expect(digestOf(new Uint8Array(await download.arrayBuffer()))).toBe(digest);
+    },
+    120_000,
+  );
+}
+
+describe("on PGlite", () => killPoints(points, noDatabase));
+describe.skipIf(!postgresTier().available)("on Postgres", () => killPoints(onPostgres, createPostgresUrl));
+
+test("the released binary knows no kill points: their variable is refused like any unknown one", async () => {
+  await using user = await createUser();
+  const { code, stderr } = await user.run(["serve", "--port", "0"], { env: { AETHER_CRASH_AT: "verified" } });
+  expect([code, stderr]).toEqual([10, expect.stringContaining("AETHER_CRASH_AT: there is no such variable.")]);
+});
