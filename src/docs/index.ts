@@ -1,4 +1,5 @@
 import access from "./access.md" with { type: "text" };
+import artifacts from "./artifacts.md" with { type: "text" };
 import configuration from "./configuration.md" with { type: "text" };
 import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
@@ -14,5 +15,6 @@ export const documents: Record<string, string> = {
   events,
   storage,
   access,
+  artifacts,
   configuration,
 };
