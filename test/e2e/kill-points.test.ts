@@ -1,8 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { packFiles } from "../harness/artifact-store.ts";
 import { createUser, startServe, testBinary } from "../harness/binary.ts";
 import { digestOf } from "../harness/control-plane.ts";
+import { writeFiles } from "../harness/files.ts";
 import { createPostgresUrl, postgresTier } from "../harness/postgres.ts";
+import { packageJson } from "../harness/project.ts";
 import { type ReleaseRequest, releaseOnce } from "../harness/release-client.ts";
 import { answering } from "../harness/tiny-apps.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -57,6 +60,22 @@ function killPoints(list: Point[], open: () => Promise<{ url: string | undefined
 
 describe("on PGlite", () => killPoints(points, noDatabase));
 describe.skipIf(!postgresTier().available)("on Postgres", () => killPoints(onPostgres, createPostgresUrl));
+
+test("the command line, killed with its server after the parts were joined, ends the upload when it is run again (K4)", async () => {
+  await using user = await createUser(testBinary);
+  const files = { "package.json": packageJson("shop"), ...answering("it runs") };
+  const folder = await writeFiles(join(user.path, "shop"), files);
+  const env = { AETHER_MULTIPART_THRESHOLD_BYTES: "0" };
+  const killed = await startServe(user, { env: { ...env, AETHER_CRASH_AT: "multipart-joined" } });
+  const client = user.spawn(["deploy", folder, "--server", killed.api]);
+  expect(await killed.ended).toBe(128 + 9);
+  client.kill("SIGKILL");
+  await client.exited;
+  await using server = await startServe(user, { env });
+  const { code, stderr } = await user.run(["deploy", folder, "--server", server.api]);
+  expect(code === 0 ? "" : stderr).toBe("");
+  expect(await (await server.ask("shop")).text()).toBe("it runs");
+}, 120_000);
 
 test("the released binary knows no kill points: their variable is refused like any unknown one", async () => {
   await using user = await createUser();

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
+import { withDatabases } from "../harness/database.ts";
+
+type Harness = Awaited<ReturnType<typeof createHarness>>;
+
+/** An upload of one part, which is sent. */
+async function start(aether: Harness, bytes: Uint8Array) {
+  const request = { app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length };
+  const { body: upload } = await aether.send("POST", "/artifacts/multipart/init", request);
+  const part = { ...request, upload_id: upload.upload_id, part_number: 1 };
+  const { body: signed } = await aether.send("POST", "/artifacts/multipart/presign-part", part);
+  const sent = await put({ upload_url: signed.url, headers: signed.headers }, bytes);
+  return { request, upload, parts: [{ partNumber: 1, etag: sent.headers.get("etag") ?? "" }] };
+}
+
+withDatabases("uploads in parts that are begun anew", (open) => {
+  test("one that was joined, and never heard of it, is sent on to its completion (K4)", async () => {
+    await using aether = await createHarness({ open });
+    const { request, upload, parts } = await start(aether, someBytes("joined, then killed"));
+    await aether.storage.completeMultipart(upload.storage_key, upload.upload_id, parts);
+    expect(await aether.send("POST", "/artifacts/multipart/init", request)).toMatchObject({
+      status: 409,
+      body: { code: "conflict", hint: "Complete the upload: POST /artifacts/complete." },
+    });
+    expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({ body: { verified: true } });
+  });
+
+  test("one that storage has swept gets a new id, and one that is under way keeps its own", async () => {
+    await using aether = await createHarness({ open });
+    const { request, upload } = await start(aether, someBytes("forgotten in the middle"));
+    expect((await aether.send("POST", "/artifacts/multipart/init", request)).body).toEqual(upload);
+    await aether.storage.abortMultipart(upload.storage_key, upload.upload_id);
+    const { status, body } = await aether.send("POST", "/artifacts/multipart/init", request);
+    expect([status, body.upload_id === upload.upload_id]).toEqual([200, false]);
+    const part = { ...request, upload_id: body.upload_id, part_number: 1 };
+    expect((await aether.send("POST", "/artifacts/multipart/presign-part", part)).status).toBe(200);
+  });
+});
