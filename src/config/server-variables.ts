@@ -78,14 +78,19 @@ export const serverVariables = {
     .default(2 * 1024 ** 3)
     .describe("Larger artifacts are refused"),
   AETHER_MAX_ARTIFACTS_PER_APP: count.optional().describe("Stored and pending artifacts an app may have; default: any"),
-  AETHER_MAX_TOTAL_BYTES_PER_APP: count.optional().describe("Bytes that its stored and announced artifacts may have; default: any"),
+  AETHER_MAX_TOTAL_BYTES_PER_APP: count
+    .optional()
+    .describe("Bytes that its stored and announced artifacts may have; default: any"),
   AETHER_RETAIN_LATEST_PER_APP: count
     .min(1)
     .default(10)
     .describe("Stored artifacts that are kept for each app, the newest; what runs or can be rolled back to always is"),
   AETHER_RETAIN_MAX_AGE_SECS: count.min(1).optional().describe("Older ones are removed as well; default: any age"),
   AETHER_PENDING_TTL_SECS: count.min(1).default(86_400).describe("An upload that is not completed by then is removed"),
-  AETHER_PENDING_GC_INTERVAL_SECS: count.min(1).default(300).describe("How often such uploads, and what retention removes, are looked for"),
+  AETHER_PENDING_GC_INTERVAL_SECS: count
+    .min(1)
+    .default(300)
+    .describe("How often such uploads, and what retention removes, are looked for"),
   AETHER_DEPLOYMENT_FAILED_TTL_SECS: count
     .min(1)
     .optional()

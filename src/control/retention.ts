@@ -4,6 +4,7 @@ import { rowsOf } from "../db/rows.ts";
 import { artifacts } from "../db/schema.ts";
 import { lockApp } from "./app-lock.ts";
 import { type Control, system } from "./control.ts";
+import { endStoredUpload } from "./expiry.ts";
 import { recordArtifact } from "./uploads.ts";
 
 /**
@@ -50,7 +51,7 @@ function retire(control: Control, { id, appId }: Candidate): Promise<boolean> {
  * of the same digest must not lose them. What a crash leaves here is removed by the next turn.
  */
 async function removeRetiredBytes(control: Control): Promise<void> {
-  const { db, storage } = control;
+  const { db } = control;
   const isLeft = and(eq(artifacts.status, "expired"), isNotNull(artifacts.expiresAt));
   const left = await db.select({ id: artifacts.id }).from(artifacts).where(isLeft).limit(500);
   for (const { id } of left) {
@@ -61,7 +62,7 @@ async function removeRetiredBytes(control: Control): Promise<void> {
         .where(and(eq(artifacts.id, id), isLeft))
         .for("update", { skipLocked: true });
       if (!artifact) return;
-      await storage.remove(artifact.storageKey);
+      await endStoredUpload(control, artifact);
       await tx.update(artifacts).set({ expiresAt: null }).where(eq(artifacts.id, id));
     });
   }

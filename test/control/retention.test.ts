@@ -102,21 +102,18 @@ withDatabases("retention", (open) => {
   test("bytes that a crash left after the row had expired are removed by the next turn, unless uploaded anew", async () => {
     await using aether = await createHarness({ open, settings: { retainLatestPerApp: 1 } });
     const [a = "", b = ""] = await stores(aether, ["a", "b", "c"]);
-    aether.control.storage = {
-      ...aether.storage,
-      remove: async () => {
-        throw new Error("killed here");
-      },
+    const killed = async () => {
+      throw new Error("killed here");
     };
+    aether.control.storage = { ...aether.storage, remove: killed, abandon: killed };
     await expect(retireArtifacts(aether.control)).rejects.toThrow("killed here");
     aether.control.storage = aether.storage;
     expect(await stored(aether)).toHaveLength(1);
     expect(await hasBytes(aether, a)).toBe(true);
-    const bytes = someBytes("b");
-    await aether.send("POST", "/artifacts/presign", { app_name: "shop", digest: b, size_bytes: bytes.length });
+    aether.advance(minute);
+    const { duplicate } = await aether.store("shop", someBytes("b"));
     await retireArtifacts(aether.control);
-    expect([await hasBytes(aether, a), await hasBytes(aether, b)]).toEqual([false, true]);
-    expect((await aether.store("shop", bytes)).verified).toBe(true);
+    expect([duplicate, await hasBytes(aether, a), await hasBytes(aether, b)]).toEqual([false, false, true]);
   });
 
   test("deployments that failed long ago are removed, but never an app's newest (REG-E2, S9)", async () => {
