@@ -1,12 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { packFiles } from "../harness/artifact-store.ts";
+import { type Files, packFiles } from "../harness/artifact-store.ts";
 import { createUser, startServe, testBinary } from "../harness/binary.ts";
 import { digestOf } from "../harness/control-plane.ts";
 import { writeFiles } from "../harness/files.ts";
-import { createPostgresUrl, postgresTier } from "../harness/postgres.ts";
+import { s3Tier } from "../harness/object-store.ts";
+import { postgresTier } from "../harness/postgres.ts";
 import { packageJson } from "../harness/project.ts";
 import { type ReleaseRequest, releaseOnce } from "../harness/release-client.ts";
+import { embeddedParts, postgresAndS3Parts, postgresParts, type ServedParts } from "../harness/served-parts.ts";
 import { answering } from "../harness/tiny-apps.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -18,24 +21,29 @@ const points: Point[] = [
   ...inParts.map((point): Point => [point, { parts: 3 }]),
 ];
 
+const isFull = process.env.AETHER_TEST_FULL === "1";
 /** On Postgres the code is the same, and only what crosses a transaction differs: these, and all in a full run. */
-const crossing = new Set(["during-rehash", "artifact-stored", "multipart-joined", "deployment-created"]);
-const onPostgres = points.filter(
-  ([point], at) =>
-    process.env.AETHER_TEST_FULL === "1" ||
-    (crossing.has(point) && points.findIndex(([name]) => name === point) === at),
+const crossing: Point[] = [
+  ["during-rehash", {}],
+  ["artifact-stored", {}],
+  ["deployment-created", {}],
+  ["multipart-joined", { parts: 3 }],
+];
+/** In a bucket it is uploads in parts that differ, whose parts have 5 MiB at least. */
+const large = { "asset.txt": randomBytes(12_000_000).toString("base64") };
+const inBucket: Point[] = (isFull ? inParts : ["multipart-created", "part-presigned", "multipart-joined"]).map(
+  (point) => [point, { parts: 2 }],
 );
 
-const noDatabase = async () => ({ url: undefined, [Symbol.asyncDispose]: async () => {} });
-
-function killPoints(list: Point[], open: () => Promise<{ url: string | undefined } & AsyncDisposable>): void {
+function killPoints(list: Point[], open: () => Promise<ServedParts>, more: Files = {}): void {
   test.each(list)(
     "a server killed at %s %p, and started again, ends with one release that runs (K1-K6, I1-I3, I5)",
     async (point, how) => {
-      await using database = await open();
+      await using parts = await open();
       await using user = await createUser(testBinary);
-      const env: Record<string, string> = database.url === undefined ? {} : { DATABASE_URL: database.url };
-      const request = { app: "shop", bytes: await packFiles(answering("it runs")), key: "one key", ...how };
+      const { env } = parts;
+      const bytes = await packFiles({ ...answering("it runs"), ...more });
+      const request = { app: "shop", bytes, key: "one key", ...how };
       const digest = digestOf(request.bytes);
 
       const killed = await startServe(user, { env: { ...env, AETHER_CRASH_AT: point } });
@@ -58,8 +66,12 @@ function killPoints(list: Point[], open: () => Promise<{ url: string | undefined
   );
 }
 
-describe("on PGlite", () => killPoints(points, noDatabase));
-describe.skipIf(!postgresTier().available)("on Postgres", () => killPoints(onPostgres, createPostgresUrl));
+const hasPostgres = postgresTier().available;
+describe("on PGlite", () => killPoints(points, embeddedParts));
+describe.skipIf(!hasPostgres)("on Postgres", () => killPoints(isFull ? points : crossing, postgresParts));
+describe.skipIf(!hasPostgres || !s3Tier().available)("on Postgres and S3", () =>
+  killPoints(inBucket, postgresAndS3Parts, large),
+);
 
 test("the command line, killed with its server after the parts were joined, ends the upload when it is run again (K4)", async () => {
   await using user = await createUser(testBinary);
