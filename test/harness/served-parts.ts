@@ -10,7 +10,8 @@ export const embeddedParts = async (): Promise<ServedParts> => ({ env: {}, [Symb
 /** A Postgres of its own, and files. */
 export async function postgresParts(): Promise<ServedParts> {
   const { url, ...created } = await createPostgresUrl();
-  return { ...created, env: { DATABASE_URL: url } };
+  const secretsKey = "0f".repeat(32); // servers on one Postgres share it, so it is demanded
+  return { ...created, env: { DATABASE_URL: url, AETHER_SECRETS_KEY: secretsKey } };
 }
 
 /** A Postgres and a bucket of its own. */
