@@ -3,15 +3,22 @@ import type { Digest } from "../core/digest.ts";
 import { artifacts } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
-import type { SignedRequest, UploadedPart } from "../storage/storage.ts";
+import type { ListedPart, SignedRequest, UploadedPart } from "../storage/storage.ts";
 import type { Actor, Control } from "./control.ts";
 import { type Artifact, assertSize, findArtifact, reserveArtifact, type UploadRequest } from "./uploads.ts";
 
+export interface StartedUpload {
+  artifact: Artifact;
+  uploadId: string;
+  /** What the store holds of it already. */
+  parts: ListedPart[];
+}
+
 /**
- * Starts an upload in parts; the id of one that is under way is given again, so that it can be resumed. `conflict` says
- * what 412 says to a PUT: the bytes are there, and only their completion is missing.
+ * Starts an upload in parts; one that is under way is given again with its finished parts, so that it can be resumed.
+ * `conflict` says what 412 says to a PUT: the bytes are there, and only their completion is missing.
  */
-export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<Artifact> {
+export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<StartedUpload> {
   control.metrics.multipartInits.inc();
   const artifact = await reserveArtifact(control, request, actor);
   if (artifact.status === "stored") {
@@ -22,7 +29,8 @@ export async function startMultipart(control: Control, request: UploadRequest, a
   if (artifact.status === "verifying") {
     throw new AetherError("conflict", "These bytes are being verified now.", { hint: goOn });
   }
-  if (await isUnderWay(control, artifact)) return artifact;
+  const parts = await findParts(control, artifact);
+  if (artifact.uploadId !== null && parts) return { artifact, uploadId: artifact.uploadId, parts };
   if (await control.storage.head(artifact.storageKey)) {
     throw new AetherError("conflict", "These bytes were sent and joined already.", { hint: goOn });
   }
@@ -39,23 +47,20 @@ export async function startMultipart(control: Control, request: UploadRequest, a
       ),
     )
     .returning();
-  if (updated) return updated;
+  if (updated) return { artifact: updated, uploadId, parts: [] };
   await control.storage.abortMultipart(artifact.storageKey, uploadId);
   return startMultipart(control, request, actor);
 }
 
 const goOn = "Complete the upload: POST /artifacts/complete.";
 
-/** Whether its upload in parts can go on: it is over when it was joined, or swept as forgotten. */
-async function isUnderWay({ storage }: Control, { storageKey, uploadId }: Artifact): Promise<boolean> {
-  if (uploadId === null) return false;
-  try {
-    await storage.listParts(storageKey, uploadId);
-    return true;
-  } catch (error) {
-    if (error instanceof AetherError && error.code === "not_found") return false;
+/** The parts of the upload that the row names; undefined when it names none, or one that the store has ended. */
+async function findParts({ storage }: Control, { storageKey, uploadId }: Artifact): Promise<ListedPart[] | undefined> {
+  if (uploadId === null) return undefined;
+  return storage.listParts(storageKey, uploadId).catch((error: unknown) => {
+    if (error instanceof AetherError && error.code === "not_found") return undefined;
     throw error;
-  }
+  });
 }
 
 export interface PartRequest {

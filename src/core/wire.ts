@@ -62,6 +62,12 @@ export interface CompleteView {
 export interface MultipartInitView {
   upload_id: string;
   storage_key: string;
+  /** What the store holds of an upload under way. */
+  parts: HeldPart[];
+}
+
+export interface HeldPart extends PartReceipt {
+  size_bytes: number;
 }
 
 /** `size_bytes` is the part's own length, to which the URL is bound. */

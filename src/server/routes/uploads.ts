@@ -4,7 +4,8 @@ import { abandonUpload } from "../../control/expiry.ts";
 import { joinParts, presignPart, startMultipart } from "../../control/multipart.ts";
 import { presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
-import type { CompleteView } from "../../core/wire.ts";
+import type { CompleteView, HeldPart } from "../../core/wire.ts";
+import type { ListedPart } from "../../storage/storage.ts";
 import { writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody } from "../openapi.ts";
@@ -43,7 +44,7 @@ const start = createRoute({
   method: "post",
   path: "/multipart/init",
   operationId: "artifacts.multipart.init",
-  summary: "Start an upload in parts, or find the one under way",
+  summary: "Start an upload in parts, or find the one under way and what it holds",
   request: { body: jsonBody(presignBody) },
   responses: { ...failures, 200: json(multipartInitView, "The upload") },
 });
@@ -95,8 +96,9 @@ export const uploadRoutes = createRouter()
   .openapi(start, async (c) => {
     const { app_name, digest, size_bytes } = c.req.valid("json");
     const request = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
-    const artifact = await startMultipart(c.var.control, request, actorOf(c));
-    return c.json({ upload_id: artifact.uploadId ?? "", storage_key: artifact.storageKey }, 200);
+    const { artifact, uploadId, parts } = await startMultipart(c.var.control, request, actorOf(c));
+    const view = { upload_id: uploadId, storage_key: artifact.storageKey, parts: parts.map(toHeldPartView) };
+    return c.json(view, 200);
   })
   .openapi(part, async (c) => {
     const { app_name, digest, upload_id, part_number, size_bytes } = c.req.valid("json");
@@ -120,6 +122,12 @@ export const uploadRoutes = createRouter()
     await abandonUpload(c.var.control, writableApp(c, app), parseDigest(c.req.valid("param").digest), actorOf(c));
     return c.body(null, 204);
   });
+
+const toHeldPartView = ({ partNumber, sizeBytes, etag }: ListedPart): HeldPart => ({
+  part_number: partNumber,
+  size_bytes: sizeBytes,
+  etag,
+});
 
 function toCompleteView(
   { artifact, duplicate }: Awaited<ReturnType<typeof completeUpload>>,

@@ -61,6 +61,9 @@ export const completeView = z.object({
 export const multipartInitView = z.object({
   upload_id: z.string(),
   storage_key: z.string(),
+  parts: z
+    .array(z.object({ part_number: z.number(), size_bytes: z.number(), etag: z.string() }))
+    .openapi({ description: "Finished parts of an upload under way: name them at completion, and send the others" }),
 }) satisfies z.ZodType<MultipartInitView>;
 
 export const partView = z.object({
