@@ -42,6 +42,9 @@ export interface ControlSettings
     | "multipartThresholdBytes"
     | "multipartPartSizeBytes"
     | "webhookAllowPrivate"
+    | "maxConcurrentUploads"
+    | "directUpload"
+    | "dataFolder"
   > {
   /** Base URL under which applications' agents reach this server. */
   internalUrl: string;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { ownNames, type ServerConfig } from "../config/server.ts";
 import type { Control } from "../control/control.ts";
 import { createEventFeed } from "../control/event-feed.ts";
@@ -11,6 +12,8 @@ import { armCrashPoint } from "../lib/crash-point.ts";
 import { pollers, runPollers } from "../pollers/index.ts";
 import { createApp } from "../server/app.ts";
 import { createStorageHandler } from "../server/storage-handler.ts";
+import { createUploadSlots, limitPuts } from "../server/upload-slots.ts";
+import { sweepFolder } from "../storage/sweep-folder.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { addressesOf } from "./addresses.ts";
@@ -65,7 +68,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   stack.defer(() => deliveries.close(2_000));
   const events = createEventFeed({ db, log, onDeliveries: deliveries.nudge });
   stack.defer(() => events.close());
-  const settings = { ...config, internalUrl: addresses.internal, verifyLeaseMs: 15_000 };
+  const settings = { ...config, internalUrl: addresses.internal, verifyLeaseMs: 15_000, dataFolder: dataFolder.path };
   const opened = { db, checkDatabase, storage, runtime, events, secrets };
   const control: Control = { ...opened, log, metrics: createMetrics(), now, settings };
   await releaseLapsedClaims(control, { isAlone: database.kind === "pglite" });
@@ -75,6 +78,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     await rollouts.settle();
   });
   const stopping = new AbortController();
+  const uploadSlots = createUploadSlots(config.maxConcurrentUploads);
   const app = createApp({
     control,
     rollouts,
@@ -84,10 +88,11 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     ownHosts: addresses.hostsOf(ownNames(config)),
     rateLimit: config.rateLimit,
     corsAllowedOrigins: config.corsAllowedOrigins,
+    uploadSlots,
     stopping: stopping.signal,
   });
   const handleStorage =
-    storage.kind === "filesystem" ? createStorageHandler(storage.handle, control.metrics) : undefined;
+    storage.kind === "filesystem" ? createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics) : undefined;
   api.serve((request, keepOpen) => {
     if (handleStorage && new URL(request.url).pathname.startsWith("/storage/")) return handleStorage(request);
     return app.fetch(request, { keepOpen });
@@ -95,6 +100,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   const housekeeping = {
     database: () => database.maintain(now()),
     storage: async () => {
+      await sweepFolder(join(dataFolder.path, "incoming"), new Date(now().getTime() - hourMs));
       if (storage.kind === "s3") return; // the bucket keeps no temporary files
       await storage.sweep({ temporaryMs: hourMs, multipartMs: config.pendingTtlSecs * 1000 });
     },

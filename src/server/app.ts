@@ -42,6 +42,7 @@ import { metricRoutes } from "./routes/metrics.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
+import { inSlot, retryAfterHeader, type UploadSlots } from "./upload-slots.ts";
 
 export interface AppOptions {
   control: Control;
@@ -55,13 +56,24 @@ export interface AppOptions {
   rateLimit?: RateLimit | undefined;
   corsAllowedOrigins?: readonly string[];
   timeLimits?: TimeLimits;
+  uploadSlots: UploadSlots;
   /** Aborted when the server stops: open streams end then, so that nobody waits for them. */
   stopping: AbortSignal;
 }
 
 /** The control plane's HTTP side: every middleware and every route, on one screen. */
 export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
-  const { control, rollouts, tokens, authRequired, agentToken, ownHosts, stopping, corsAllowedOrigins = [] } = options;
+  const {
+    control,
+    rollouts,
+    tokens,
+    authRequired,
+    agentToken,
+    ownHosts,
+    uploadSlots,
+    stopping,
+    corsAllowedOrigins = [],
+  } = options;
   const startup = createStartupCheck(control);
   const tokenLookup = createTokenLookup(control);
   const app = createRouter();
@@ -86,8 +98,9 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   describeApi(app);
   app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }));
   app.use(knownRoute(app), readersRead, limitWrites(options.rateLimit));
-  app.use(bodySize(control.settings.maxArtifactSizeBytes), strictJson);
+  app.use(bodySize, strictJson);
   app.use(nudgeEvents, idempotency());
+  app.post("/artifacts", inSlot(uploadSlots));
 
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes(control));
@@ -117,7 +130,7 @@ function answer(c: Context<ServerEnv>, error: unknown): Response {
       trace_id: c.var.traceId,
       error: failure,
     });
-  return c.json({ ...failure.toJSON(), request_id }, failure.status as 500);
+  return c.json({ ...failure.toJSON(), request_id }, failure.status as 500, retryAfterHeader(failure));
 }
 
 /** Hono's own refusals of what it cannot parse. */

@@ -37,7 +37,7 @@ export const failures = {
   404: failure("Nothing of that name that this token may see"),
   409: failure("It collides with what is there"),
   413: failure("The body is too large"),
-  429: failure("Too many requests: Retry-After says when to come back"),
+  429: failure("Too many requests, or uploads at once: Retry-After says when to come back"),
   500: failure("A bug of the server; its log has the story under the request id"),
   503: failure("A part of the server is unavailable"),
 } as const;

@@ -12,6 +12,7 @@ import { listen } from "../../src/serve/listen.ts";
 import { apiDocument } from "../../src/server/api-document.ts";
 import { type AppOptions, createApp } from "../../src/server/app.ts";
 import { createStorageHandler } from "../../src/server/storage-handler.ts";
+import { createUploadSlots, limitPuts } from "../../src/server/upload-slots.ts";
 import { createFilesystemStorage } from "../../src/storage/filesystem.ts";
 import type { ArtifactStorage } from "../../src/storage/storage.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -65,11 +66,12 @@ export async function createHarness(options: HarnessOptions = {}) {
     metrics: createMetrics(),
     now,
     log,
-    settings: { ...defaults, internalUrl: api, ...settings },
+    settings: { ...defaults, internalUrl: api, dataFolder: folder.path, ...settings },
   };
   const rollouts = await startRollouts(control);
   const hosts = new Set([`127.0.0.1:${listener.port}`, `localhost:${listener.port}`]);
   const stopping = new AbortController();
+  const uploadSlots = createUploadSlots(control.settings.maxConcurrentUploads);
   const app = createApp({
     control,
     rollouts,
@@ -77,10 +79,11 @@ export async function createHarness(options: HarnessOptions = {}) {
     authRequired: tokens.length > 0,
     agentToken,
     ownHosts: hosts,
+    uploadSlots,
     stopping: stopping.signal,
     ...http,
   });
-  const handleStorage = createStorageHandler(storage.handle, control.metrics);
+  const handleStorage = createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics);
   const problems: string[] = [];
   const problemOf = createAnswerCheck(JSON.parse(JSON.stringify(apiDocument(app))));
   listener.serve(async (request) => {
@@ -175,7 +178,7 @@ export const apiToken = (token: string, role: ApiToken["role"]): ApiToken => ({
   name: `${role}-test`,
 });
 
-const defaults: Omit<ControlSettings, "internalUrl"> = {
+const defaults: Omit<ControlSettings, "internalUrl" | "dataFolder"> = {
   presignExpireSeconds: 900,
   verifyRemoteSize: true,
   verifyRemoteDigest: true,
@@ -193,4 +196,6 @@ const defaults: Omit<ControlSettings, "internalUrl"> = {
   multipartThresholdBytes: 64 * 1024 ** 2,
   multipartPartSizeBytes: 16 * 1024 ** 2,
   webhookAllowPrivate: true,
+  maxConcurrentUploads: 32,
+  directUpload: false,
 };

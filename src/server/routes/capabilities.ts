@@ -48,7 +48,7 @@ export const capabilityRoutes = createRouter().openapi(show, async (c) => {
         multipart_threshold_bytes: settings.multipartThresholdBytes,
         multipart_part_size_bytes: settings.multipartPartSizeBytes,
       },
-      features: ["multipart", "legacy-upload"],
+      features: ["multipart", "legacy-upload", ...(settings.directUpload ? ["direct-upload"] : [])],
     },
     200,
   );

@@ -1,14 +1,19 @@
+import { join } from "node:path";
 import { createRoute, z } from "@hono/zod-openapi";
-import { completeUpload } from "../../control/completion.ts";
-import { presignUpload } from "../../control/uploads.ts";
+import type { Context } from "hono";
+import { assertDigest, storeDirectly } from "../../control/direct-upload.ts";
+import { appNamePattern } from "../../core/app-name.ts";
 import { parseDigest } from "../../core/digest.ts";
+import { formatBytes } from "../../lib/bytes.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
+import type { ServerEnv } from "../context.ts";
 import { failures, json } from "../openapi.ts";
+import { receiveForm } from "../receive-form.ts";
 import { createRouter } from "../router.ts";
 import { legacyUploadView } from "../schemas/artifact.ts";
-import { appName, digest } from "../schemas/fields.ts";
+import { digest } from "../schemas/fields.ts";
 
 const upload = createRoute({
   method: "post",
@@ -23,7 +28,15 @@ const upload = createRoute({
       required: true,
       content: {
         "multipart/form-data": {
-          schema: z.object({ app_name: appName, artifact: z.any().openapi({ type: "string", format: "binary" }) }),
+          // A plain schema, not zod's: the router would read the whole form into memory to validate it.
+          schema: {
+            type: "object" as const,
+            required: ["app_name", "artifact"],
+            properties: {
+              app_name: { type: "string" as const, pattern: appNamePattern },
+              artifact: { type: "string" as const, format: "binary" },
+            },
+          },
         },
       },
     },
@@ -31,33 +44,44 @@ const upload = createRoute({
   responses: { ...failures, 200: json(legacyUploadView, "The artifact is stored") },
 });
 
-/** Mounted at /artifacts: the old way, kept for old clients. */
+/** Since when it is deprecated (RFC 9745), and what came after it. No date is set for its end. */
+const deprecation = {
+  "x-aether-deprecated": "true",
+  deprecation: `@${Date.UTC(2026, 0, 1) / 1000}`,
+  link: '</artifacts/presign>; rel="successor-version"',
+};
+
+/** Mounted at /artifacts: the old way, kept for old clients, and the fallback of those that cannot reach the storage. */
 export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
-  c.header("x-aether-deprecated", "true");
+  for (const [name, value] of Object.entries(deprecation)) c.header(name, value);
   const { control } = c.var;
   control.metrics.legacyUploads.inc();
-  const form = c.req.valid("form");
-  const app = writableApp(c, form.app_name);
   const digest = parseDigest(c.req.header("x-aether-artifact-digest"));
-  const artifact: unknown = form.artifact;
-  if (!(artifact instanceof Blob)) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
-  const request = { app, digest, sizeBytes: artifact.size, audience: "runtime" } as const;
-  const { artifact: reserved, signed } = await presignUpload(control, request, actorOf(c));
-  const measured = control.storage.kind === "filesystem" ? () => {} : control.metrics.putDuration.startTimer();
-  if (signed) await put(artifact, signed).finally(measured);
-  const { duplicate, artifact: stored } = await completeUpload(control, request, actorOf(c));
-  const view = { artifact_url: reserved.storageKey, digest, duplicate, app_linked: true, verified: stored.verified };
-  return c.json(view, 200);
+  await using form = await receive(c);
+  const { fields, file } = form;
+  if (file === undefined) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
+  if (fields.app_name === undefined) throw new AetherError("bad_request", '"app_name" is missing.');
+  const app = writableApp(c, fields.app_name);
+  assertDigest(file.digest, digest);
+  const request = { app, digest, sizeBytes: file.sizeBytes, path: file.path };
+  const { artifact, duplicate } = await storeDirectly(control, request, actorOf(c));
+  const { storageKey, verified } = artifact;
+  return c.json({ artifact_url: storageKey, digest, duplicate, app_linked: true, verified }, 200);
 });
 
-/** The store refuses what is not the digest; an object that is there already is as good. */
-async function put(
-  body: Blob,
-  { url, method, headers }: { url: string; method: string; headers: Record<string, string> },
-) {
-  const response = await fetch(url, { method, headers, body });
-  if (response.ok || response.status === 412) return;
-  if (response.status === 400)
-    throw new AetherError("digest_mismatch", "The artifact does not hash to the digest announced.");
-  throw new AetherError("service_unavailable", `The storage answered ${response.status}.`);
+/** What surrounds the file in a form. */
+const formBytes = 64 * 1024;
+
+async function receive(c: Context<ServerEnv>) {
+  const { dataFolder, maxArtifactSizeBytes: maxBytes } = c.var.control.settings;
+  if (Number(c.req.header("content-length") ?? 0) > maxBytes + formBytes) throw tooLarge(maxBytes);
+  const options = { fileField: "artifact", folder: join(dataFolder, "incoming"), maxBytes };
+  return receiveForm(c.req.raw, options).catch((error: unknown) => {
+    throw error instanceof AetherError && error.code === "size_exceeded" ? tooLarge(maxBytes) : error;
+  });
 }
+
+const tooLarge = (maxBytes: number): AetherError =>
+  new AetherError("payload_too_large", `The artifact is larger than the ${formatBytes(maxBytes)} that are accepted.`, {
+    hint: "Leave files out with .aetherignore, or raise AETHER_MAX_ARTIFACT_SIZE_BYTES on the server.",
+  });
