@@ -1,7 +1,7 @@
 import { createConsola } from "consola/basic";
-import { formatBytes } from "../lib/bytes.ts";
 import type { AetherError } from "../lib/errors.ts";
 import { redact } from "../lib/redact.ts";
+import { createProgress, type Progress } from "./progress.ts";
 
 /** stdout carries the answer, stderr the story: `aether list --json | jq` must always work. */
 export interface Output {
@@ -40,6 +40,7 @@ export function createOutput({ json, env }: { json: boolean; env: Record<string,
   let quiet = false;
   let answered = false;
   let drawn = 0;
+  let progress: Progress | undefined;
 
   function clearProgress() {
     if (drawn > 0) process.stderr.write(`\r${" ".repeat(drawn)}\r`);
@@ -71,9 +72,12 @@ export function createOutput({ json, env }: { json: boolean; env: Record<string,
     warn: (message) => say("warn", message),
     progress(label, done, total) {
       if (!interactive || quiet) return;
-      const line = progressLine(label, done, total);
-      process.stderr.write(`\r${line.padEnd(drawn)}`);
-      drawn = line.length;
+      if (progress?.label !== label) progress = createProgress(label);
+      const line = progress.update(done, total);
+      if (line === undefined) return;
+      const fitting = line.slice(0, (process.stderr.columns || 80) - 1); // what wraps cannot be redrawn in place
+      process.stderr.write(`\r${fitting.padEnd(drawn)}`);
+      drawn = fitting.length;
     },
     text: (text) => void process.stdout.write(text),
     json: writeJson,
@@ -94,15 +98,6 @@ export function createOutput({ json, env }: { json: boolean; env: Record<string,
       await Promise.all([drain(process.stdout), drain(process.stderr)]);
     },
   };
-}
-
-/** `Uploading  ███████░░░  70 %  7.0 MB of 10.0 MB` */
-export function progressLine(label: string, done: number, total?: number): string {
-  if (total === undefined) return `${label}  ${formatBytes(done)}`;
-  const share = total === 0 ? 1 : Math.min(1, done / total);
-  const filled = Math.round(share * 20);
-  const bar = "█".repeat(filled) + "░".repeat(20 - filled);
-  return `${label}  ${bar}  ${Math.round(share * 100)} %  ${formatBytes(done)} of ${formatBytes(total)}`;
 }
 
 function drain(stream: NodeJS.WriteStream): Promise<void> {
