@@ -23,6 +23,7 @@ import type {
 import { AetherError, isFailureCode } from "../lib/errors.ts";
 import { isTimeout } from "../lib/network-reason.ts";
 import { retry } from "../lib/retry.ts";
+import { retryAfter } from "./retry-after.ts";
 
 export interface ClientOptions {
   server: string;
@@ -231,7 +232,7 @@ async function toError(response: Response, server: string, hasToken: boolean): P
   const body: unknown = await response.json().catch(() => undefined);
   if (isErrorBody(body)) {
     const hint = response.status === 401 ? tokenHint(server, hasToken) : body.hint;
-    const details = { request_id: body.request_id };
+    const details = { request_id: body.request_id, ...retryAfter(response) };
     const code = isFailureCode(body.code) ? body.code : fallbackCode(response.status);
     return new AetherError(code, body.message, { hint, details });
   }

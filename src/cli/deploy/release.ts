@@ -3,7 +3,8 @@ import { formatMs } from "../../lib/durations.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type Client, isTransient } from "../client.ts";
 import { eventHints } from "../event-hints.ts";
-import { upload, uploadThroughServer } from "../upload.ts";
+import { uploadThroughServer } from "../upload/form-upload.ts";
+import { upload } from "../upload/upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
 
@@ -24,17 +25,32 @@ async function send(
   { patient, output, report, signal }: ReleaseContext,
 ): Promise<void> {
   const way = plan.legacyUpload ? uploadThroughServer : upload;
-  const { uploadedBytes, reusedBytes } = await way({
+  const { uploadedBytes, reusedBytes, note } = await way({
     client: patient,
     app: packed.app,
     artifact: packed,
     signal,
-    onProgress: (sent) => output.progress("Uploading", sent, packed.sizeBytes),
+    onProgress: (done) => output.progress("Uploading", done, packed.sizeBytes),
     onRetry: (error) => output.warn(`${messageOf(error)} Trying again.`),
+    onBusy: once((error) => output.step(`${messageOf(error)} Waiting for a turn.`)),
+    onFallback: ({ message }) => output.warn(`${message} Sending the artifact through the server instead.`),
   });
-  report.set({ uploaded_bytes: uploadedBytes, reused_bytes: reusedBytes });
-  if (uploadedBytes === 0) output.done("Nothing to upload: the server has these bytes");
-  else output.done(`Uploaded ${formatBytes(uploadedBytes)}`);
+  report.set({ uploaded_bytes: uploadedBytes, reused_bytes: reusedBytes, ...(note === undefined ? {} : { note }) });
+  output.done(told(uploadedBytes, reusedBytes));
+}
+
+function told(uploadedBytes: number, reusedBytes: number): string {
+  if (uploadedBytes === 0) return "Nothing to upload: the server has these bytes";
+  const resumed = reusedBytes === 0 ? "" : `; ${formatBytes(reusedBytes)} were there from an upload before`;
+  return `Uploaded ${formatBytes(uploadedBytes)}${resumed}`;
+}
+
+function once<T>(tell: (value: T) => void): (value: T) => void {
+  let told = false;
+  return (value) => {
+    if (!told) tell(value);
+    told = true;
+  };
 }
 
 async function deploy(
