@@ -1,23 +1,10 @@
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createUser, runJson, startServe } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { flakyProxy } from "../harness/flaky-proxy.ts";
+import { heavyApp } from "../harness/heavy-app.ts";
 import { answering, packageJson } from "../harness/project.ts";
-
-/** An application whose artifact does not compress: about `megabytes` go up. */
-async function heavyApp(user: { path: string }, megabytes: number) {
-  const folder = await writeFiles(join(user.path, "heavy"), {
-    "package.json": packageJson("heavy"),
-    "server.js": answering("heavy"),
-  });
-  const noise = new Uint8Array(megabytes * 1_000_000);
-  for (let at = 0; at < noise.length; at += 65_536)
-    crypto.getRandomValues(noise.subarray(at, Math.min(at + 65_536, noise.length)));
-  await writeFile(join(folder, "noise.bin"), noise);
-  return folder;
-}
 
 test("an upload that is cut in the middle is tried again and succeeds", async () => {
   await using user = await createUser();

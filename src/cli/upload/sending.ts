@@ -55,7 +55,7 @@ export function sendAgain<T>(options: UploadOptions, work: (send: Send, attempt:
       patienceMs: options.patienceMs ?? storagePatienceMs,
       signal: options.signal,
       shouldRetry: (error) => isSending && !isBusy(error) && (isTransient(error) || hasExpired(error)),
-      onRetry: options.onRetry,
+      onRetry: (error, attempt) => attempt <= 3 && options.onRetry(error), // four at a time would tell it for half a minute
     },
   );
 }
