@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../core/digest.ts";
+import { breathing } from "../lib/breathing.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError, systemCode } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
@@ -58,7 +59,7 @@ async function hashObject(control: Control, key: string, sizeBytes: number): Pro
     async () => {
       const hash = createHash("sha256");
       let read = 0;
-      for await (const chunk of await storage.read(key)) {
+      for await (const chunk of breathing(await storage.read(key))) {
         read += chunk.byteLength;
         hash.update(chunk);
         crashPoint("during-rehash");
