@@ -155,7 +155,17 @@ async function pack({ project, dependencies, app }: Packing, plan: DeployPlan, c
     `Packed ${files} files into ${formatBytes(packed.sizeBytes)} (${shortDigest(packed.digest)}; ${members.reused} of ${members.total} members unchanged)`,
   );
   if (excluded.length > 0) output.step(`Left out: ${summarise(excluded)}`);
+  if (!plan.deploys || packed.sizeBytes > unusualBytes) tellLargest(packed.largest, context);
   return { path: packed.path, digest: packed.digest, sizeBytes: packed.sizeBytes };
+}
+
+/** A package larger than this probably holds what nobody meant to ship. */
+const unusualBytes = 100_000_000;
+
+function tellLargest(largest: { path: string; sizeBytes: number }[], { output, report }: DeployContext): void {
+  report.set({ largest: largest.map(({ path, sizeBytes }) => ({ path, size_bytes: sizeBytes })) });
+  const lines = largest.map(({ path, sizeBytes }) => `  ${formatBytes(sizeBytes).padStart(8)}  ${path}`);
+  if (lines.length > 0) output.step(`The largest files, before compression:\n${lines.join("\n")}`);
 }
 
 function summarise(paths: string[]): string {

@@ -10,6 +10,8 @@ export interface DeployFields {
   signature: string | null;
   provenance: string | null;
   note: string | null;
+  /** The ten largest files, where nothing is deployed or the package is unusually large. */
+  largest?: { path: string; size_bytes: number }[];
   app?: string;
   deployment_id?: string;
   status?: string;
