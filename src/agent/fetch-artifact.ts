@@ -1,24 +1,16 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Digest } from "../core/digest.ts";
 import { messageOf, systemCode } from "../lib/errors.ts";
+import { askServer, get, isRedirect, type ServerOptions } from "./ask-server.ts";
 import { AgentFailure } from "./failure.ts";
 
-export interface FetchOptions {
-  downloadUrl: string;
-  digest: Digest;
+export interface FetchOptions extends ServerOptions {
   /** A redirect may lead to these origins only. */
   storageOrigins: string[];
   /** Where the bytes go; the caller owns and removes it. */
   path: string;
-  signal: AbortSignal;
-  /** Sent to `downloadUrl` and never to the storage it redirects to. */
-  authorization?: string;
-  /** A transfer without a byte for so long is broken off and tried again. */
-  stallMs?: number;
   /** Pauses between tries; when they are used up, the last error is the verdict. */
   retryMs?: number[];
 }
@@ -28,12 +20,28 @@ const defaultRetryMs = [100, 300, 1_000, 3_000, 6_000, 10_000, 15_000];
 const maxBytes = 5 * 1024 ** 3;
 
 /** Downloads an artifact and compares its SHA-256; anything but a verdict is tried again, later and later. */
-export async function fetchArtifact(options: FetchOptions): Promise<{ bytes: number }> {
-  const pauses = options.retryMs ?? defaultRetryMs;
+export function fetchArtifact(options: FetchOptions): Promise<{ bytes: number }> {
   const received = nothingReceived();
+  return untilVerdict(options, () => downloadOnce(options, received));
+}
+
+/** Asks whether an artifact that lies here already may be run: the server and its signature decide at every start. */
+export function askPermission(options: ServerOptions & Pick<FetchOptions, "retryMs">): Promise<void> {
+  return untilVerdict(options, async () => {
+    const answer = await askServer(options, {});
+    answer.destroy();
+    if (!isRedirect(answer) && answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, "server");
+  });
+}
+
+async function untilVerdict<T>(
+  options: Pick<FetchOptions, "retryMs" | "signal">,
+  attemptOnce: () => Promise<T>,
+): Promise<T> {
+  const pauses = options.retryMs ?? defaultRetryMs;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await downloadOnce(options, received);
+      return await attemptOnce();
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof AgentFailure || isDiskError(error)) throw error;
@@ -59,8 +67,7 @@ class Denied extends Error {}
 
 async function downloadOnce(options: FetchOptions, received: Received): Promise<{ bytes: number }> {
   const url = new URL(options.downloadUrl);
-  const authorization: Record<string, string> = options.authorization ? { authorization: options.authorization } : {};
-  const first = await get(url, options, { ...authorization, ...resumption(received) });
+  const first = await askServer(options, resumption(received));
   if (!isRedirect(first)) return save(first, options, { from: "server", received });
   first.resume();
   const target = redirectTarget(first, url, options.storageOrigins);
@@ -125,25 +132,6 @@ async function writeWhole(file: FileHandle, chunk: Buffer, at: number): Promise<
   for (let done = 0; done < chunk.length; ) {
     done += (await file.write(chunk, done, chunk.length - done, at + done)).bytesWritten;
   }
-}
-
-function get(
-  url: URL,
-  { signal, stallMs = 15_000 }: FetchOptions,
-  headers: Record<string, string>,
-): Promise<IncomingMessage> {
-  const send = url.protocol === "https:" ? requestHttps : requestHttp;
-  return new Promise((answered, failed) => {
-    const request = send(url, { headers: { "accept-encoding": "identity", ...headers }, signal, agent: false });
-    request.setTimeout(stallMs, () =>
-      request.destroy(new Error(`${url.origin} sent nothing for ${stallMs / 1_000} s`)),
-    );
-    request.once("response", answered).once("error", failed).end();
-  });
-}
-
-function isRedirect(response: IncomingMessage): boolean {
-  return [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
 }
 
 function redirectTarget(response: IncomingMessage, from: URL, origins: string[]): URL {

@@ -6,13 +6,14 @@ import type { AgentEvent, AgentSpec } from "../core/agent-protocol.ts";
 import type { AppConfig } from "../core/app-config.ts";
 import { appConfigPath } from "../core/artifact-layout.ts";
 import { asDiskError, systemCode } from "../lib/errors.ts";
-import { fetchArtifact } from "./fetch-artifact.ts";
+import { askPermission, fetchArtifact } from "./fetch-artifact.ts";
 
 /** The folder of the release, fetched, verified and unpacked unless it lies there whole. */
 export async function prepareRelease(spec: AgentSpec, emit: (event: AgentEvent) => void, signal: AbortSignal) {
   const folder = join(spec.releasesFolder, spec.digest);
   const begin = performance.now();
   if ((await verifyUnpacked(folder, spec.digest)) !== undefined) {
+    if (spec.publicKeys) await askPermission({ ...spec, signal });
     emit({ event: "fetched", ms: elapsedMs(begin), bytes: 0, reused: true });
     return folder;
   }

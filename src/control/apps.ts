@@ -6,6 +6,7 @@ import { apps } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
+import { assertLive } from "./live-app.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
 
@@ -42,7 +43,7 @@ export async function createApp(control: Control, name: string, actor: Actor): P
 export async function ensureApp(control: Control, name: string, actor: Actor): Promise<App> {
   const parsed = parseAppName(name);
   const [found] = await control.db.select().from(apps).where(eq(apps.name, parsed));
-  return found ?? (await insertApp(control, parsed, actor)) ?? getApp(control.db, parsed);
+  return assertLive(found ?? (await insertApp(control, parsed, actor)) ?? (await getApp(control.db, parsed)));
 }
 
 async function insertApp({ db, now }: Control, name: string, actor: Actor): Promise<App | undefined> {

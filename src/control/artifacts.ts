@@ -1,16 +1,20 @@
 import { and, desc, eq } from "drizzle-orm";
 import type { Digest } from "../core/digest.ts";
+import type { Queryable } from "../db/client.ts";
 import { apps, artifacts } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { Audience, SignedRequest } from "../storage/storage.ts";
 import type { Control } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
+import { assertSigned, isVerifiedNow } from "./signatures.ts";
 import type { Artifact } from "./uploads.ts";
 
 export interface NamedArtifact {
   app: string;
   artifact: Artifact;
+  /** An active public key of the app has signed it. */
+  verified: boolean;
 }
 
 /** Stored artifacts, newest first; nothing unfinished is visible. */
@@ -19,7 +23,7 @@ export async function listArtifacts(
   { scope, limit, offset }: Page & { scope?: Scope },
 ): Promise<NamedArtifact[]> {
   const rows = await db
-    .select({ app: apps.name, artifact: artifacts })
+    .select({ app: apps.name, artifact: artifacts, verified: isVerifiedNow })
     .from(artifacts)
     .innerJoin(apps, eq(apps.id, artifacts.appId))
     .where(and(eq(artifacts.status, "stored"), inScope(scope)))
@@ -31,16 +35,16 @@ export async function listArtifacts(
 
 /** A stored artifact of any app in the scope: the bytes are equal. */
 export async function getStoredArtifact(
-  { db }: Pick<Control, "db">,
+  { db }: { db: Queryable },
   digest: Digest,
   scope: Scope,
 ): Promise<NamedArtifact> {
   const [found] = await db
-    .select({ app: apps.name, artifact: artifacts })
+    .select({ app: apps.name, artifact: artifacts, verified: isVerifiedNow })
     .from(artifacts)
     .innerJoin(apps, eq(apps.id, artifacts.appId))
     .where(and(eq(artifacts.digest, digest), eq(artifacts.status, "stored"), inScope(scope)))
-    .orderBy(artifacts.completedAt)
+    .orderBy(desc(isVerifiedNow), artifacts.completedAt)
     .limit(1);
   if (found) return found;
   throw new AetherError("not_found", `There is no stored artifact ${digest}.`, {
@@ -53,10 +57,13 @@ export async function presignDownload(
   control: Control,
   digest: Digest,
   { scope, audience }: { scope: Scope; audience: Audience },
-): Promise<SignedRequest> {
-  const { artifact } = await getStoredArtifact(control, digest, scope);
-  return control.storage.presignGet(artifact.storageKey, {
+): Promise<SignedRequest & { signature: string | null }> {
+  const found = await getStoredArtifact(control, digest, scope);
+  assertSigned(control, found);
+  const { storageKey, signature } = found.artifact;
+  const signed = await control.storage.presignGet(storageKey, {
     expiresSeconds: control.settings.presignExpireSeconds,
     audience,
   });
+  return { ...signed, signature };
 }

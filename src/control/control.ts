@@ -39,6 +39,7 @@ export interface ControlSettings
     | "deploymentFailedTtlSecs"
     | "requirePresign"
     | "pendingTtlSecs"
+    | "requireSignature"
     | "multipartThresholdBytes"
     | "multipartPartSizeBytes"
     | "webhookAllowPrivate"

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { and, desc, eq, max, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, max, sql } from "drizzle-orm";
 import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
@@ -10,11 +10,13 @@ import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { lockApp } from "./app-lock.ts";
 import { type App, getApp } from "./apps.ts";
-import { getStoredArtifact } from "./artifacts.ts";
+import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
 import { recordTransition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
+import { lockLiveApp } from "./live-app.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
+import { assertSigned, attachSignature, type Signed, verifySignature } from "./signatures.ts";
 import { transact } from "./transactions.ts";
 
 export type Deployment = typeof deployments.$inferSelect;
@@ -33,6 +35,8 @@ export interface NewDeployment {
   artifactUrl?: string | undefined;
   config?: AppConfig | undefined;
   replicas?: number | undefined;
+  /** Of the digest, for an artifact that was stored without one. */
+  signature?: string | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -44,14 +48,15 @@ export async function createDeployment(
 ): Promise<CreatedDeployment> {
   const app = await getApp(control.db, wanted.app);
   const digest = wantedDigest(app, wanted);
+  const signed = await signatureOf(control, app, { ...wanted, digest });
   const create = async (tx: Tx): Promise<CreatedDeployment> => {
     // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts. It also
     // keeps retention out, so that what is found stored here stays.
-    await lockApp(tx, app.id);
+    await lockLiveApp(tx, app.id);
     const earlier = await findByKey(tx, app, wanted.idempotencyKey);
     if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
-    const { artifact } = await getStoredArtifact({ db: tx }, digest, [app.name]);
     const at = control.now();
+    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at });
     const [{ newest } = { newest: null }] = await tx
       .select({ newest: max(deployments.version) })
       .from(deployments)
@@ -68,6 +73,7 @@ export async function createDeployment(
         status: "pending",
         config: wanted.config ?? null,
         replicas: wanted.replicas ?? 1,
+        signature: artifact.signature,
         idempotencyKey: wanted.idempotencyKey ?? null,
         createdAt: at,
         lastTransitionAt: at,
@@ -80,6 +86,27 @@ export async function createDeployment(
   const created = await transact(control, create, { repeatable: wanted.idempotencyKey !== undefined });
   crashPoint("deployment-created");
   return created;
+}
+
+async function signatureOf(
+  { db }: Control,
+  { name: app }: App,
+  { digest, signature }: { digest: Digest; signature?: string | undefined },
+): Promise<Signed | undefined> {
+  return signature === undefined ? undefined : verifySignature(db, { app, digest, signature });
+}
+
+/** The stored artifact with its signature, if it may be deployed. */
+async function getDeployable(
+  control: Control,
+  tx: Tx,
+  { app, digest, signed, ...by }: { app: App; digest: Digest; signed: Signed | undefined; actor: Actor; at: Date },
+): Promise<NamedArtifact> {
+  const unsigned = await getStoredArtifact({ db: tx }, digest, [app.name]);
+  if (signed) await attachSignature(tx, unsigned.artifact, { signed, ...by });
+  const found = signed ? await getStoredArtifact({ db: tx }, digest, [app.name]) : unsigned;
+  assertSigned(control, found);
+  return found;
 }
 
 /** Deployments, newest first, of one app or of a scope. */
@@ -222,6 +249,6 @@ export async function listWanted({ db }: Control): Promise<NamedDeployment[]> {
     .select({ app: apps.name, deployment: deployments })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
-    .where(sql`${deployments.status} in ('pending', 'running')`)
+    .where(and(sql`${deployments.status} in ('pending', 'running')`, isNull(apps.deletingAt)))
     .orderBy(deployments.createdAt, deployments.version);
 }

@@ -1,21 +1,21 @@
 import { AetherError } from "../lib/errors.ts";
 import { storeFile } from "../storage/store-file.ts";
-import { completeUpload } from "./completion.ts";
 import type { Actor, Control } from "./control.ts";
+import { completeSigned } from "./signatures.ts";
 import type { Artifact, UploadRequest } from "./uploads.ts";
 import { presignUpload } from "./uploads.ts";
 
 /** Makes a file that came through this server an artifact; an upload in parts of the same bytes ends with it. */
 export async function storeDirectly(
   control: Control,
-  { path, ...request }: UploadRequest & { path: string; sizeBytes: number },
+  { path, signature, ...request }: UploadRequest & { path: string; sizeBytes: number; signature?: string | undefined },
   actor: Actor,
-): Promise<{ artifact: Artifact; duplicate: boolean }> {
+): Promise<{ artifact: Artifact; duplicate: boolean; verified: boolean }> {
   const { artifact, signed } = await presignUpload(control, { ...request, audience: "runtime" }, actor);
   // In files, the request measures itself.
   const measured = control.storage.kind === "filesystem" ? () => {} : control.metrics.putDuration.startTimer();
   if (signed) await storeFile(control.storage, signed, path).finally(measured);
-  const completed = await completeUpload(control, request, actor);
+  const completed = await completeSigned(control, { ...request, signature }, actor);
   if (artifact.uploadId !== null) await control.storage.abortMultipart(artifact.storageKey, artifact.uploadId);
   return completed;
 }

@@ -2,6 +2,7 @@ import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
 import { listWanted, markFailed, markRunning, type NamedDeployment } from "./deployments.ts";
+import { activeKeys } from "./keys.ts";
 
 /** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */
 export interface Rollouts {
@@ -14,7 +15,8 @@ export interface Rollouts {
 /** Starts the runtime and returns the loop's handle; nothing is applied before `reconcile`. */
 export async function startRollouts(control: Control): Promise<Rollouts> {
   const { runtime, log } = control;
-  const applied = new Set<string>();
+  /** Deployments that the runtime was given, with the public keys it was given for them. */
+  const applied = new Map<string, string>();
   let writing: Promise<void> = Promise.resolve();
   let reconciling: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -33,11 +35,13 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   }
 
   async function apply(named: NamedDeployment): Promise<void> {
-    const { id } = named.deployment;
-    if (applied.has(id)) return;
-    applied.add(id);
+    const { id, appId } = named.deployment;
+    const publicKeys = control.settings.requireSignature ? await activeKeys(control.db, appId) : undefined;
+    const keys = String(publicKeys);
+    if (applied.get(id) === keys) return;
+    applied.set(id, keys);
     try {
-      await runtime.apply(toRelease(control, named));
+      await runtime.apply({ ...toRelease(control, named), ...(publicKeys ? { publicKeys } : {}) });
     } catch (error) {
       applied.delete(id);
       log.error("a release could not be applied", { app: named.app, deployment: id, error });
@@ -50,7 +54,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   async function reconcileOnce(): Promise<void> {
     const wanted = await listWanted(control);
     const ids = new Set(wanted.map(({ deployment }) => deployment.id));
-    for (const id of applied) if (!ids.has(id)) applied.delete(id);
+    for (const id of applied.keys()) if (!ids.has(id)) applied.delete(id);
     for (const named of wanted) await apply(named);
   }
 

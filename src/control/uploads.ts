@@ -7,10 +7,10 @@ import { apps, artifacts } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { type Audience, artifactKey, type SignedRequest } from "../storage/storage.ts";
-import { lockApp } from "./app-lock.ts";
 import { type App, ensureApp } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
+import { lockLiveApp } from "./live-app.ts";
 import { quotaProblem } from "./quotas.ts";
 import { transact } from "./transactions.ts";
 
@@ -77,7 +77,7 @@ async function upsertArtifact(control: Control, wanted: Wanted): Promise<Artifac
   assertSize(control, wanted.request.sizeBytes);
   const { id } = await ensureApp(control, wanted.request.app, wanted.actor);
   const upsert = async (tx: Tx) => {
-    const reservation = { ...wanted, app: await lockApp(tx, id) };
+    const reservation = { ...wanted, app: await lockLiveApp(tx, id) };
     return (await insertPending(control, tx, reservation)) ?? renewPending(control, tx, reservation);
   };
   return transact(control, upsert, { repeatable: true });

@@ -16,6 +16,11 @@ export interface AgentSpec {
   downloadUrl: string;
   /** The `Authorization` header for `downloadUrl`, where the server demands one. */
   authorization?: string;
+  /**
+   * Present: one of these Ed25519 keys (hex) must have signed the digest. They come from whoever starts the agent, never
+   * from where the artifact comes from.
+   */
+  publicKeys?: string[];
   /** The agent drops nothing to any other origin. */
   storageOrigins: string[];
   /** Absolute. The release is unpacked to `<releasesFolder>/<digest>`, shared by the replicas of a host. */

@@ -105,9 +105,23 @@ export interface ArtifactView {
   size_bytes: number;
   status: "stored";
   verified: boolean;
+  /** The stored bytes were hashed again by the server. */
+  hashed: boolean;
   storage_key: string;
+  signature: string | null;
+  /** The public key that the signature was verified with; `verified` says whether it is active now. */
+  signed_by: string | null;
   created_at: string;
   completed_at: string;
+}
+
+/** A key whose signatures count for an app while it is active. */
+export interface PublicKeyView {
+  app_id: string;
+  public_key_hex: string;
+  active: boolean;
+  created_at: string;
+  revoked_at: string | null;
 }
 
 export interface DeploymentRequest {
@@ -116,6 +130,7 @@ export interface DeploymentRequest {
   artifact_url?: string;
   config?: AppConfig;
   replicas?: number;
+  signature?: string;
 }
 
 export interface ReplicaView {

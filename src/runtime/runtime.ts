@@ -12,6 +12,8 @@ export interface Release {
   digest: Digest;
   /** Stable: answers a redirect to a fresh presigned URL whenever it is asked. */
   downloadUrl: string;
+  /** Present: one of these public keys must have signed the digest, at every start of an agent. */
+  publicKeys?: string[];
   /** Absent: the artifact's own `.aether/app.json`, else `node server.js`. */
   config?: AppConfig;
   replicas: number;

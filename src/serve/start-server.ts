@@ -92,7 +92,9 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     stopping: stopping.signal,
   });
   const handleStorage =
-    storage.kind === "filesystem" ? createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics) : undefined;
+    storage.kind === "filesystem"
+      ? createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics)
+      : undefined;
   api.serve((request, keepOpen) => {
     if (handleStorage && new URL(request.url).pathname.startsWith("/storage/")) return handleStorage(request);
     return app.fetch(request, { keepOpen });

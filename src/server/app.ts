@@ -39,6 +39,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { legacyUploadRoutes } from "./routes/legacy-upload.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { metricRoutes } from "./routes/metrics.ts";
+import { publicKeyRoutes } from "./routes/public-keys.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -105,6 +106,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/", capabilityRoutes);
   app.route("/", metricRoutes(control));
   app.route("/apps", appRoutes);
+  app.route("/apps", publicKeyRoutes);
   app.route("/apps", logRoutes);
   app.route("/artifacts", uploadRoutes);
   app.route("/artifacts", legacyUploadRoutes);

@@ -13,6 +13,8 @@ export type Files = Record<string, string>;
 export async function createArtifactStore() {
   const artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
   const requests: Request[] = [];
+  const signatures = new Map<string, string>();
+  const refusals = new Map<string, () => Response>();
   const storage = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -28,8 +30,13 @@ export async function createArtifactStore() {
     port: 0,
     fetch(request) {
       requests.push(request);
-      const digest = new URL(request.url).pathname.split("/").pop();
-      return new Response(null, { status: 307, headers: { location: `${storageOrigin}/${digest}?signature=secret` } });
+      const digest = new URL(request.url).pathname.split("/").pop() ?? "";
+      const refusal = refusals.get(digest);
+      if (refusal) return refusal();
+      const headers = new Headers({ location: `${storageOrigin}/${digest}?signature=secret` });
+      const signature = signatures.get(digest);
+      if (signature !== undefined) headers.set("x-aether-signature", signature);
+      return new Response(null, { status: 307, headers });
     },
   });
   const downloadUrl = (digest: string) => `http://127.0.0.1:${server.port}/download/${digest}`;
@@ -37,6 +44,11 @@ export async function createArtifactStore() {
     storageOrigin,
     requests,
     downloadUrl,
+    /** What the server says an artifact was signed with. */
+    signatures,
+    /** What it answers instead. */
+    refusals,
+    /** Packs with GNU tar: an archive that nothing of ours has touched. */
     async add(files: Files) {
       const bytes = await packFiles(files);
       const digest = createHash("sha256").update(bytes).digest("hex");

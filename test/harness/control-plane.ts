@@ -193,6 +193,7 @@ const defaults: Omit<ControlSettings, "internalUrl" | "dataFolder"> = {
   requirePresign: false,
   verifyLeaseMs: 15_000,
   pendingTtlSecs: 3600,
+  requireSignature: false,
   multipartThresholdBytes: 64 * 1024 ** 2,
   multipartPartSizeBytes: 16 * 1024 ** 2,
   webhookAllowPrivate: true,

@@ -27,7 +27,9 @@ withDatabases("uploads", (open) => {
     expect((await aether.send("HEAD", `/artifacts/${request.digest}`)).status).toBe(404);
 
     const completed = await aether.send("POST", "/artifacts/complete", request);
-    expect(completed).toMatchObject({ status: 200, body: { status: "stored", duplicate: false, verified: true } });
+    expect(completed).toMatchObject({ status: 200, body: { status: "stored", duplicate: false, verified: false } });
+    const { body: shown } = await aether.send("GET", `/artifacts/${request.digest}`);
+    expect(shown).toMatchObject({ hashed: true, verified: false, signature: null });
     const again = await aether.send("POST", "/artifacts/complete", request);
     expect(again).toMatchObject({ status: 200, body: { ...completed.body, duplicate: true } });
     expect((await aether.send("POST", "/artifacts/presign", request)).body).toMatchObject({
@@ -38,7 +40,7 @@ withDatabases("uploads", (open) => {
     const head = await aether.send("HEAD", `/artifacts/${request.digest}`);
     expect(head.status).toBe(200);
     expect(head.headers.get("x-aether-size")).toBe(String(bytes.length));
-    expect(head.headers.get("x-aether-verified")).toBe("true");
+    expect(head.headers.get("x-aether-verified")).toBe("false");
     expect(head.headers.get("x-aether-completed-at")).toBe("2026-01-01T00:00:00.000Z");
   });
 
@@ -98,7 +100,7 @@ withDatabases("uploads", (open) => {
     expect(row?.status).toBe("pending");
     aether.control.storage = aether.storage;
     await put((await aether.send("POST", "/artifacts/presign", request)).body, bytes);
-    expect((await aether.send("POST", "/artifacts/complete", request)).body).toMatchObject({ verified: true });
+    expect((await aether.send("POST", "/artifacts/complete", request)).body).toMatchObject({ verified: false });
   });
 
   test("a store that fails while it is read is asked again (REG-E4)", async () => {
@@ -113,7 +115,7 @@ withDatabases("uploads", (open) => {
       return aether.storage.read(key);
     };
     aether.control.storage = { ...aether.storage, read: shaky };
-    expect((await aether.send("POST", "/artifacts/complete", request)).body).toMatchObject({ verified: true });
+    expect((await aether.send("POST", "/artifacts/complete", request)).body).toMatchObject({ verified: false });
     expect(reads).toBe(3);
   });
 
@@ -188,7 +190,7 @@ withDatabases("uploads", (open) => {
     const join = { ...request, upload_id: upload.upload_id, parts };
     expect(await aether.send("POST", "/artifacts/multipart/complete", join)).toMatchObject({
       status: 200,
-      body: { duplicate: false, verified: true },
+      body: { duplicate: false, verified: false },
     });
     expect(await aether.send("POST", "/artifacts/multipart/complete", join)).toMatchObject({
       status: 200,
@@ -231,7 +233,7 @@ withDatabases("uploads", (open) => {
     expect(await aether.control.storage.head(upload.storage_key)).toBeUndefined();
     const second = await send(2, bytes.slice(4));
     expect(await presign(3)).toMatchObject({ status: 400, body: { code: "size_exceeded" } });
-    expect(await join([first, second])).toMatchObject({ status: 200, body: { verified: true } });
+    expect(await join([first, second])).toMatchObject({ status: 200, body: { verified: false } });
   });
 
   test("the old way still stores, and says that it is old", async () => {
@@ -249,7 +251,7 @@ withDatabases("uploads", (open) => {
       digest: digestOf(bytes),
       duplicate: false,
       app_linked: true,
-      verified: true,
+      verified: false,
     });
     const wrong = await send(digestOf(someBytes("other")));
     expect(await wrong.json()).toMatchObject({ code: "digest_mismatch" });

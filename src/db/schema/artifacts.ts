@@ -25,6 +25,7 @@ export const artifacts = pgTable(
     signedBy: text("signed_by"),
     /** Until when the server that is verifying holds the row; later another one takes over. */
     claimedUntil: time("claimed_until"),
+    /** The bytes were hashed again here. What the API calls `verified` is the signature: `signedBy` is active. */
     verified: boolean("verified").notNull().default(false),
     presignedAt: time("presigned_at"),
     createdAt: time("created_at").notNull().defaultNow(),

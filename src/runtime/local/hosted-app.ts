@@ -161,8 +161,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
 
 const hasOwnPort = ({ config }: Release): boolean => config?.port !== undefined;
 
-/** Where it is downloaded from, and whether it has served before, does not matter. */
+/** Where it is downloaded from, which keys count now, and whether it has served before, does not matter. */
 function isSame(a: Release, b: Release): boolean {
-  const essence = ({ downloadUrl: _, established: __, ...rest }: Release) => rest;
+  const essence = ({ downloadUrl: _, established: __, publicKeys: ___, ...rest }: Release) => rest;
   return Bun.deepEquals(essence(a), essence(b));
 }

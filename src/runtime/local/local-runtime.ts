@@ -58,6 +58,8 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
   const ports = createPorts();
   const agentPath = "path" in options.agent ? options.agent.path : layout.agent;
   const apps = new Map<string, HostedApp>();
+  /** Renewed by each `apply`, so that an agent that starts later counts with the keys of its time. */
+  const publicKeys = new Map<string, string[] | undefined>();
   const removing = new Map<string, Promise<void>>();
   const machineEnv = definedOf(options.env);
   let machine: Promise<MachineNode> | undefined;
@@ -94,6 +96,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
           graceMs,
           startTimeoutMs,
         },
+        publicKeys: () => publicKeys.get(release.app),
         version: release.version,
         command: { nodePath: node.path, agentPath, env: machineEnv },
         ports,
@@ -148,11 +151,13 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
       const node = await machineNode();
       await removing.get(release.app); // one of the same name was removed just now
       await mkdir(layout.app(release.app).home, { recursive: true });
+      publicKeys.set(release.app, release.publicKeys);
       hostedApp(release.app, node).apply(release);
     },
     async remove(app) {
       const hosted = apps.get(app);
       apps.delete(app);
+      publicKeys.delete(app);
       const before = removing.get(app);
       const done = (async () => {
         await Promise.all([before, hosted?.stop()]);

@@ -13,7 +13,9 @@ import type { Upstream } from "./routes.ts";
 
 export interface ReplicaOptions {
   /** All of the spec but what a single start decides. */
-  spec: Omit<AgentSpec, "port" | "recordPath">;
+  spec: Omit<AgentSpec, "port" | "recordPath" | "publicKeys">;
+  /** The keys that count when an agent starts; undefined where none is demanded. */
+  publicKeys: () => string[] | undefined;
   version: number;
   command: AgentCommandLine;
   ports: Ports;
@@ -83,7 +85,9 @@ export function startReplica(options: ReplicaOptions): Replica {
     const port = spec.config?.port ?? (await ports.take());
     const recordPath = join(options.processesFolder, `${spec.replica}-${randomUUID()}.json`);
     let failure: DeploymentFailure | undefined;
-    instance = startInstance({ ...spec, waitForStart, port, recordPath }, options.command, (event) => {
+    const publicKeys = options.publicKeys();
+    const start = { ...spec, waitForStart, port, recordPath, ...(publicKeys ? { publicKeys } : {}) };
+    instance = startInstance(start, options.command, (event) => {
       if (event.event === "failed") failure = { reason: event.reason, message: event.message, log: event.log };
       observe(event);
     });

@@ -66,6 +66,7 @@ export const artifactRoutes = createRouter()
     const { digest } = c.req.valid("param");
     const scope = readScope(c, c.req.valid("query").app);
     const audience = c.var.caller.id === agent.id ? "runtime" : "client";
-    const { url } = await presignDownload(c.var.control, parseDigest(digest), { scope, audience });
+    const { url, signature } = await presignDownload(c.var.control, parseDigest(digest), { scope, audience });
+    if (signature !== null) c.header("x-aether-signature", signature);
     return c.redirect(url, 307);
   });

@@ -71,6 +71,7 @@ export const deploymentRoutes = createRouter()
         artifactUrl: body.artifact_url,
         config: body.config,
         replicas: body.replicas,
+        signature: body.signature,
         idempotencyKey: c.req.header("idempotency-key") ?? body.idempotency_key,
       },
       actorOf(c),

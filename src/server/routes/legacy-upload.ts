@@ -13,7 +13,7 @@ import { failures, json } from "../openapi.ts";
 import { receiveForm } from "../receive-form.ts";
 import { createRouter } from "../router.ts";
 import { legacyUploadView } from "../schemas/artifact.ts";
-import { digest } from "../schemas/fields.ts";
+import { digest, signature } from "../schemas/fields.ts";
 
 const upload = createRoute({
   method: "post",
@@ -23,7 +23,7 @@ const upload = createRoute({
   summary: "Send an artifact through the server",
   description: "Use POST /artifacts/presign and /artifacts/complete instead: bytes then go straight to storage.",
   request: {
-    headers: z.object({ "x-aether-artifact-digest": digest }),
+    headers: z.object({ "x-aether-artifact-digest": digest, "x-aether-signature": signature.optional() }),
     body: {
       required: true,
       content: {
@@ -63,10 +63,15 @@ export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   if (fields.app_name === undefined) throw new AetherError("bad_request", '"app_name" is missing.');
   const app = writableApp(c, fields.app_name);
   assertDigest(file.digest, digest);
-  const request = { app, digest, sizeBytes: file.sizeBytes, path: file.path };
-  const { artifact, duplicate } = await storeDirectly(control, request, actorOf(c));
-  const { storageKey, verified } = artifact;
-  return c.json({ artifact_url: storageKey, digest, duplicate, app_linked: true, verified }, 200);
+  const request = {
+    app,
+    digest,
+    sizeBytes: file.sizeBytes,
+    path: file.path,
+    signature: c.req.valid("header")["x-aether-signature"],
+  };
+  const { artifact, duplicate, verified } = await storeDirectly(control, request, actorOf(c));
+  return c.json({ artifact_url: artifact.storageKey, digest, duplicate, app_linked: true, verified }, 200);
 });
 
 /** What surrounds the file in a form. */

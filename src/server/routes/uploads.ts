@@ -1,7 +1,8 @@
 import { createRoute } from "@hono/zod-openapi";
-import { type Completion, completeUpload } from "../../control/completion.ts";
+import type { Completion } from "../../control/completion.ts";
 import { abandonUpload } from "../../control/expiry.ts";
 import { joinParts, presignPart, startMultipart } from "../../control/multipart.ts";
+import { completeSigned } from "../../control/signatures.ts";
 import { presignUpload } from "../../control/uploads.ts";
 import { parseDigest } from "../../core/digest.ts";
 import type { CompleteView, HeldPart } from "../../core/wire.ts";
@@ -86,10 +87,11 @@ export const uploadRoutes = createRouter()
     return c.json({ ...view, method: signed ? ("PUT" as const) : ("NONE" as const) }, 200);
   })
   .openapi(complete, async (c) => {
-    const { app_name, digest, size_bytes, idempotency_key } = c.req.valid("json");
-    const completion = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
+    const { app_name, digest, size_bytes, signature, idempotency_key } = c.req.valid("json");
+    const signed = { digest: parseDigest(digest), signature };
+    const completion = { app: writableApp(c, app_name), sizeBytes: size_bytes, ...signed };
     return c.json(
-      toCompleteView(await completeUpload(c.var.control, completion, actorOf(c)), completion, idempotency_key),
+      toCompleteView(await completeSigned(c.var.control, completion, actorOf(c)), completion, idempotency_key),
       200,
     );
   })
@@ -108,12 +110,13 @@ export const uploadRoutes = createRouter()
     return c.json({ url, method: "PUT" as const, headers }, 200);
   })
   .openapi(join, async (c) => {
-    const { app_name, digest, size_bytes, upload_id, parts, idempotency_key } = c.req.valid("json");
-    const completion = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
+    const { app_name, digest, size_bytes, signature, upload_id, parts, idempotency_key } = c.req.valid("json");
+    const signed = { digest: parseDigest(digest), signature };
+    const completion = { app: writableApp(c, app_name), sizeBytes: size_bytes, ...signed };
     const received = parts.map(({ part_number, etag }) => ({ partNumber: part_number, etag }));
     await joinParts(c.var.control, { ...completion, uploadId: upload_id, parts: received });
     return c.json(
-      toCompleteView(await completeUpload(c.var.control, completion, actorOf(c)), completion, idempotency_key),
+      toCompleteView(await completeSigned(c.var.control, completion, actorOf(c)), completion, idempotency_key),
       200,
     );
   })
@@ -130,7 +133,7 @@ const toHeldPartView = ({ partNumber, sizeBytes, etag }: ListedPart): HeldPart =
 });
 
 function toCompleteView(
-  { artifact, duplicate }: Awaited<ReturnType<typeof completeUpload>>,
+  { artifact, duplicate, verified }: Awaited<ReturnType<typeof completeSigned>>,
   { digest }: Completion,
   key: string | undefined,
 ): CompleteView {
@@ -138,7 +141,7 @@ function toCompleteView(
     artifact_id: artifact.id,
     digest,
     duplicate,
-    verified: artifact.verified,
+    verified,
     storage_key: artifact.storageKey,
     status: "stored",
     idempotency_key: key ?? null,

@@ -8,7 +8,7 @@ import type {
   PartView,
   PresignView,
 } from "../../core/wire.ts";
-import { appName, digest, idempotencyKey, signature, sizeBytes, time } from "./fields.ts";
+import { appName, digest, idempotencyKey, publicKey, signature, sizeBytes, time } from "./fields.ts";
 
 export const presignBody = z.object({ app_name: appName, digest, size_bytes: sizeBytes.optional() }).openapi("Presign");
 export const completeBody = z
@@ -87,15 +87,18 @@ export const artifactView = z
     digest,
     size_bytes: z.number(),
     status: z.literal("stored"),
-    verified: z.boolean(),
+    verified: z.boolean().openapi({ description: "Signed by a public key of the app that is active now" }),
+    hashed: z.boolean().openapi({ description: "The stored bytes were hashed again by the server" }),
     storage_key: z.string(),
+    signature: signature.nullable(),
+    signed_by: publicKey.nullable(),
     created_at: time,
     completed_at: time,
   })
   .openapi("Artifact") satisfies z.ZodType<ArtifactView>;
 
 /** A stored row as the API shows it. */
-export function toArtifactView({ app, artifact }: NamedArtifact): ArtifactView {
+export function toArtifactView({ app, artifact, verified }: NamedArtifact): ArtifactView {
   const completedAt = artifact.completedAt ?? artifact.createdAt;
   return {
     id: artifact.id,
@@ -103,8 +106,11 @@ export function toArtifactView({ app, artifact }: NamedArtifact): ArtifactView {
     digest: artifact.digest,
     size_bytes: artifact.sizeBytes ?? 0,
     status: "stored",
-    verified: artifact.verified,
+    verified,
+    hashed: artifact.verified,
     storage_key: artifact.storageKey,
+    signature: artifact.signature,
+    signed_by: artifact.signedBy,
     created_at: artifact.createdAt.toISOString(),
     completed_at: completedAt.toISOString(),
   };

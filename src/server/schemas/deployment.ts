@@ -76,7 +76,7 @@ export function toDeploymentView({ app, deployment }: NamedDeployment, url: stri
     failure_reason: deployment.failureReason as FailureReason | null,
     failure_message: deployment.failureMessage,
     failure_log: deployment.failureLog,
-    signature: null,
+    signature: deployment.signature,
     url: url ?? null,
     created_at: deployment.createdAt.toISOString(),
     last_transition_at: deployment.lastTransitionAt.toISOString(),

@@ -24,6 +24,8 @@ export const signature = z.string().openapi({
   pattern: "^[0-9a-f]{128}$",
 });
 
+export const publicKey = z.string().openapi({ description: "Hex Ed25519 public key", pattern: "^[0-9a-f]{64}$" });
+
 export const idempotencyKey = z.string().min(1).max(255);
 
 /** Query of routes that are about one app, or all that the token may read. */
