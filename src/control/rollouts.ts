@@ -8,6 +8,8 @@ import { activeKeys } from "./keys.ts";
 export interface Rollouts {
   /** Applies what the database wants; called at the start, after each new deployment, and from time to time. */
   reconcile(): Promise<void>;
+  /** Stops an app whose removal has begun, after whatever is being applied. */
+  remove(app: string): Promise<void>;
   /** Waits for the verdicts that are being written. */
   settle(): Promise<void>;
 }
@@ -72,6 +74,11 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
         });
       reconciling = next;
       return reconciling;
+    },
+    remove: (app) => {
+      const removed = reconciling.catch(() => {}).then(() => runtime.remove(app));
+      reconciling = removed;
+      return removed;
     },
     settle: async () => {
       await reconciling.catch(() => {});

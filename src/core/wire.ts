@@ -11,6 +11,19 @@ export interface AppView {
   /** Where people reach it, null when nothing routes to it. */
   url: string | null;
   created_at: string;
+  /** What replaces the server's quotas and retention; null is the server's own. */
+  max_artifacts: number | null;
+  max_total_bytes: number | null;
+  retain_latest: number | null;
+  retain_max_age_secs: number | null;
+}
+
+/** What is changed of an app; null takes the server's own again. */
+export interface AppLimitsRequest {
+  max_artifacts?: number | null | undefined;
+  max_total_bytes?: number | null | undefined;
+  retain_latest?: number | null | undefined;
+  retain_max_age_secs?: number | null | undefined;
 }
 
 export interface Capabilities {

@@ -1,6 +1,7 @@
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
 import type { Deliveries } from "../control/webhook-deliveries.ts";
+import { appRemovals } from "./app-removals.ts";
 import { eventPollers } from "./events.ts";
 import { type Housekeeping, housekeeping } from "./housekeeping.ts";
 import { lapsedVerifications } from "./lapsed-verifications.ts";
@@ -24,6 +25,7 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
   return [
     rolloutsPoller(rollouts, 5_000),
     pendingUploads(control, options.pendingGcIntervalMs),
+    appRemovals(control, rollouts, 10_000),
     orphanUploads(control, options.pendingGcIntervalMs),
     ...(options.probe ? [storageProbe(control, options.probe, 10_000)] : []),
     lapsedVerifications(control, 5_000),

@@ -1,11 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { setAppLimits } from "../../control/app-limits.ts";
+import { removeApp } from "../../control/app-removal.ts";
 import { createApp, getApp, listApps } from "../../control/apps.ts";
 import { listDeployments } from "../../control/deployments.ts";
-import { readableApp, readScope, writableApp } from "../access.ts";
+import { listReleases } from "../../control/releases.ts";
+import { assertAdmin, readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appView, newApp, toAppView } from "../schemas/app.ts";
+import { appView, changedApp, newApp, toAppLimits, toAppView } from "../schemas/app.ts";
 import { deploymentView, toDeploymentView } from "../schemas/deployment.ts";
 import { appParam } from "../schemas/fields.ts";
 
@@ -36,6 +39,35 @@ const show = createRoute({
   responses: { ...failures, 200: json(appView, "The app") },
 });
 
+const change = createRoute({
+  method: "patch",
+  path: "/{app}",
+  operationId: "apps.change",
+  summary: "Set an app's own quotas and retention; null takes the server's",
+  description: "For the role admin: a quota that its app could lift would be none.",
+  request: { params: appParam, body: jsonBody(changedApp) },
+  responses: { ...failures, 200: json(appView, "The app as it is now") },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{app}",
+  operationId: "apps.remove",
+  summary: "Remove an app: what runs, artifacts, deployments and keys",
+  description: "The audit stays. Cut off in between, the removal goes on by itself; until it ends, writes answer 409.",
+  request: { params: appParam },
+  responses: { ...failures, 204: { description: "It is gone, and its name can be used again" } },
+});
+
+const showReleases = createRoute({
+  method: "get",
+  path: "/{app}/releases",
+  operationId: "apps.releases",
+  summary: "List an app's releases, newest version first",
+  request: { params: appParam, query: pageQuery },
+  responses: { ...failures, 200: json(z.array(deploymentView), "The releases") },
+});
+
 const showDeployments = createRoute({
   method: "get",
   path: "/{app}/deployments",
@@ -64,6 +96,28 @@ export const appRoutes = createRouter()
     const { control } = c.var;
     const app = await getApp(control.db, readableApp(c, c.req.valid("param").app));
     return c.json(toAppView(app, control.runtime.url(app.name)), 200);
+  })
+  .openapi(change, async (c) => {
+    const { control } = c.var;
+    assertAdmin(c.var.caller);
+    const name = writableApp(c, c.req.valid("param").app);
+    const app = await setAppLimits(control, name, toAppLimits(c.req.valid("json")), actorOf(c));
+    return c.json(toAppView(app, control.runtime.url(app.name)), 200);
+  })
+  .openapi(remove, async (c) => {
+    const { control, rollouts } = c.var;
+    const name = writableApp(c, c.req.valid("param").app);
+    c.env.keepOpen?.(c.req.raw); // what runs gets its grace to end
+    await removeApp(control, rollouts, name, actorOf(c));
+    return c.body(null, 204);
+  })
+  .openapi(showReleases, async (c) => {
+    const { control } = c.var;
+    const found = await listReleases(control, readableApp(c, c.req.valid("param").app), c.req.valid("query"));
+    return c.json(
+      found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),
+      200,
+    );
   })
   .openapi(showDeployments, async (c) => {
     const { control } = c.var;

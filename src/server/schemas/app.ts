@@ -1,15 +1,47 @@
 import { z } from "@hono/zod-openapi";
+import type { AppLimits } from "../../control/app-limits.ts";
 import type { App } from "../../control/apps.ts";
-import type { AppView } from "../../core/wire.ts";
+import type { AppLimitsRequest, AppView } from "../../core/wire.ts";
 import { appName, time } from "./fields.ts";
 
 export const newApp = z.object({ name: appName }).openapi("NewApp");
 
+const limit = (least: number, most = Number.MAX_SAFE_INTEGER) => z.number().int().min(least).max(most).nullable();
+const int32 = 2 ** 31 - 1;
+const limits = {
+  max_artifacts: limit(0, int32),
+  max_total_bytes: limit(0),
+  retain_latest: limit(1, int32),
+  retain_max_age_secs: limit(1),
+};
+
+export const changedApp = z.strictObject(limits).partial().openapi("ChangedApp") satisfies z.ZodType<AppLimitsRequest>;
+
 export const appView = z
-  .object({ id: z.uuid(), name: appName, url: z.string().nullable(), created_at: time })
+  .object({ id: z.uuid(), name: appName, url: z.string().nullable(), created_at: time, ...limits })
   .openapi("App") satisfies z.ZodType<AppView>;
 
 /** A row as the API shows it; `url` is where its runtime routes to it. */
 export function toAppView(app: App, url: string | undefined): AppView {
-  return { id: app.id, name: app.name, url: url ?? null, created_at: app.createdAt.toISOString() };
+  return {
+    id: app.id,
+    name: app.name,
+    url: url ?? null,
+    created_at: app.createdAt.toISOString(),
+    max_artifacts: app.maxArtifacts,
+    max_total_bytes: app.maxTotalBytes,
+    retain_latest: app.retainLatest,
+    retain_max_age_secs: app.retainMaxAgeSecs,
+  };
+}
+
+/** What a request names; the rest stays as it is. */
+export function toAppLimits(body: AppLimitsRequest): Partial<AppLimits> {
+  const given = {
+    maxArtifacts: body.max_artifacts,
+    maxTotalBytes: body.max_total_bytes,
+    retainLatest: body.retain_latest,
+    retainMaxAgeSecs: body.retain_max_age_secs,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
