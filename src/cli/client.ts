@@ -1,7 +1,9 @@
 import type { AuditView, WebhookView } from "../core/events.ts";
 import { version } from "../core/version.ts";
 import type {
+  AppLimitsRequest,
   AppView,
+  ArtifactView,
   Capabilities,
   CompleteRequest,
   CompleteView,
@@ -15,6 +17,7 @@ import type {
   PartView,
   PresignRequest,
   PresignView,
+  PublicKeyView,
   RotatedTokenView,
   RotationRequest,
   TokenRequest,
@@ -49,18 +52,19 @@ const hashedBytesPerMs = 20_000;
 
 /** One request as the client's methods describe it. */
 interface Call {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
   body?: unknown;
   key?: string | undefined;
   timeoutMs: number;
   /** What is made anew each time must not be asked for twice. */
   once?: boolean;
-  /** What the answer must be: a list, or an object with this key. */
-  answers: string | typeof list;
+  /** What the answer must be: a list, nothing, or an object with this key. */
+  answers: string | typeof list | typeof nothing;
 }
 
 const list = Symbol("a list");
+const nothing = Symbol("no body");
 
 /** The server as typed calls. Requests that are safe to repeat are repeated when the network fails. */
 export type Client = ReturnType<typeof createClient>;
@@ -73,13 +77,27 @@ export function createClient(options: ClientOptions) {
     (await request({ method: "GET", path, answers, timeoutMs: answerMs })) as T;
   const post = async <T>(path: string, body: unknown, more: Pick<Call, "answers"> & Partial<Call>) =>
     (await request({ method: "POST", path, body, timeoutMs: answerMs, ...more })) as T;
+  const remove = async (path: string, timeoutMs = answerMs) =>
+    void (await request({ method: "DELETE", path, answers: nothing, timeoutMs }));
   const hashing = ({ size_bytes }: CompleteRequest) => ({ timeoutMs: completeMs + size_bytes / hashedBytesPerMs });
   return {
     server: options.server,
     capabilities: () => get<Capabilities>("/capabilities", "limits"),
     apps: () => get<AppView[]>("/apps", list),
+    app: (name: string) => get<AppView>(appPath(name), "id"),
+    createApp: (name: string) => post<AppView>("/apps", { name }, { answers: "id" }),
+    changeApp: (name: string, limits: AppLimitsRequest) =>
+      post<AppView>(appPath(name), limits, { method: "PATCH", answers: "id" }),
+    /** What runs gets its grace to end. */
+    deleteApp: (name: string) => remove(appPath(name), completeMs * 4),
+    publicKeys: (app: string) => get<PublicKeyView[]>(`${appPath(app)}/public-keys?limit=1000`, list),
+    addPublicKey: (app: string, public_key_hex: string) =>
+      post<PublicKeyView>(`${appPath(app)}/public-keys`, { public_key_hex }, { answers: "public_key_hex" }),
+    revokePublicKey: (app: string, hex: string) => remove(`${appPath(app)}/public-keys/${hex}`),
+    artifacts: (app?: string) => get<ArtifactView[]>(`/artifacts${appQuery(app)}`, list),
+    artifact: (digest: string, app?: string) => get<ArtifactView>(`/artifacts/${digest}${appQuery(app)}`, "digest"),
     deployments: (app: string, limit: number) =>
-      get<DeploymentView[]>(`/apps/${encodeURIComponent(app)}/deployments?limit=${limit}`, list),
+      get<DeploymentView[]>(`${appPath(app)}/deployments?limit=${limit}`, list),
     deployment: (id: string) => get<DeploymentStatusView>(`/deployments/${id}/status`, "replicas"),
     createDeployment: (body: DeploymentRequest, key: string) =>
       post<{ id: string; status: string; version: number }>("/deployments", body, { key, answers: "id" }),
@@ -117,6 +135,9 @@ export function createClient(options: ClientOptions) {
   };
 }
 
+const appPath = (name: string): string => `/apps/${encodeURIComponent(name)}`;
+const appQuery = (app?: string): string => (app === undefined ? "" : `?app=${encodeURIComponent(app)}`);
+
 function createRequest(options: ClientOptions) {
   const open = createOpen(options);
   return ({ method, path, body, key, timeoutMs, answers, once = false }: Call): Promise<unknown> => {
@@ -133,6 +154,7 @@ function createRequest(options: ClientOptions) {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(Math.round(timeoutMs)),
         });
+        if (answers === nothing && response.status === 204) return undefined;
         const answer = await readJson(response, options);
         if (!hasShape(answer, answers)) throw notAether(options.server);
         return answer;

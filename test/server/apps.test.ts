@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { finishRemovals } from "../../src/control/app-removal.ts";
+import { startRollouts } from "../../src/control/rollouts.ts";
 import { apps, artifacts, auditEvents, deployments, publicKeys } from "../../src/db/schema.ts";
 import { AetherError } from "../../src/lib/errors.ts";
 import { apiToken, createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
@@ -129,6 +130,7 @@ withDatabases("apps", (open) => {
       expect([path, (await aether.send(method, path, body)).body.code]).toEqual([path, "conflict"]);
     const appliedBefore = aether.runtime.applied.length;
     await aether.rollouts.reconcile();
+    await (await startRollouts(aether.control)).reconcile(); // as after a restart
     expect(aether.runtime.applied).toHaveLength(appliedBefore);
 
     expect(await finishRemovals(aether.control, aether.rollouts)).toBe(1);

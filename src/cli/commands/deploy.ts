@@ -1,3 +1,4 @@
+import { readSigningKey } from "../../config/signing-key.ts";
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
@@ -39,11 +40,12 @@ export default defineCommand({
     const plan = planOf(args, context);
     const client = createClient({ ...config, signal });
     const report = createReport();
+    const signingKey = await readSigningKey(context.env);
     await report.describeFailures(async () => {
-      const packed = await packProject(plan, { ...context, client, report });
+      const packed = await packProject(plan, { ...context, client, report, signingKey });
       if (!plan.deploys) return;
       const patient = createClient({ ...config, signal, patienceMs: restartMs });
-      await release(packed, plan, { ...context, client, patient, report });
+      await release(packed, plan, { ...context, client, patient, report, signingKey });
     });
     if (output.isJson) return output.json(report.fields);
     if (plan.note !== null) output.done(plan.note);

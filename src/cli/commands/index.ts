@@ -24,6 +24,33 @@ export const commands: Record<string, Verb | Noun> = {
   list: { summary: "List the applications", load: lazily(() => import("./list.ts")) },
   status: { summary: "Show what runs, and since when", load: lazily(() => import("./status.ts")) },
   logs: { summary: "Show an application's output", load: lazily(() => import("./logs.ts")) },
+  apps: {
+    summary: "List, create, change and delete apps",
+    verbs: {
+      list: { summary: "List the apps", load: lazily(() => import("./apps/list.ts")) },
+      show: { summary: "Show an app", load: lazily(() => import("./apps/show.ts")) },
+      create: { summary: "Create an app", load: lazily(() => import("./apps/create.ts")) },
+      set: { summary: "Set an app's quotas and retention", load: lazily(() => import("./apps/set.ts")) },
+      delete: { summary: "Delete an app with all it has", load: lazily(() => import("./apps/delete.ts")) },
+    },
+  },
+  artifacts: {
+    summary: "Show what is stored",
+    verbs: {
+      list: { summary: "List stored artifacts", load: lazily(() => import("./artifacts/list.ts")) },
+      show: { summary: "Show one", load: lazily(() => import("./artifacts/show.ts")) },
+    },
+  },
+  keys: {
+    summary: "Make, list, add and revoke the keys that sign for an app",
+    verbs: {
+      generate: { summary: "Make a key pair", load: lazily(() => import("./keys/generate.ts")) },
+      list: { summary: "List an app's public keys", load: lazily(() => import("./keys/list.ts")) },
+      add: { summary: "Let a key sign for an app", load: lazily(() => import("./keys/add.ts")) },
+      revoke: { summary: "Revoke a key", load: lazily(() => import("./keys/revoke.ts")) },
+    },
+  },
+  verify: { summary: "Check an artifact's signature", load: lazily(() => import("./verify.ts")) },
   audit: { summary: "Show who changed what", load: lazily(() => import("./audit.ts")) },
   webhooks: {
     summary: "Have events sent to a URL",

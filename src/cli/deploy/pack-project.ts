@@ -8,6 +8,7 @@ import { type Project, readProject } from "../../artifact/project/project.ts";
 import type { AppConfig } from "../../core/app-config.ts";
 import { parseAppName } from "../../core/app-name.ts";
 import { shortDigest } from "../../core/digest.ts";
+import type { SigningKey } from "../../core/signing-key.ts";
 import type { Capabilities } from "../../core/wire.ts";
 import { formatBytes } from "../../lib/bytes.ts";
 import { writeFileDurably } from "../../lib/durable-write.ts";
@@ -41,11 +42,14 @@ export interface PackedProject {
   path: string;
   digest: string;
   sizeBytes: number;
+  /** Hex, by AETHER_SIGNING_KEY. */
+  signature?: string;
 }
 
 export interface DeployContext extends CommandContext {
   client: Client;
   report: Report;
+  signingKey: SigningKey | undefined;
 }
 
 /** The plan that flags make. */
@@ -92,7 +96,12 @@ export async function packProject(plan: DeployPlan, context: DeployContext): Pro
 }
 
 async function build(project: Project, { output, env, signal }: DeployContext): Promise<void> {
-  await runBuild(project, { env, signal, say: output.step, onOutput: output.detail });
+  await runBuild(project, { env: toolEnvironment(env), signal, say: output.step, onOutput: output.detail });
+}
+
+/** Install scripts are other people's code: they get neither what signs for us nor what deploys for us. */
+function toolEnvironment({ AETHER_SIGNING_KEY: _, AETHER_TOKEN: __, ...env }: DeployContext["env"]) {
+  return env;
 }
 
 async function install(project: Project, plan: DeployPlan, { config, output, env, signal }: DeployContext) {
@@ -100,7 +109,7 @@ async function install(project: Project, plan: DeployPlan, { config, output, env
     project,
     cacheFolder: join(config.paths.cacheFolder, "dependencies"),
     noCache: !plan.cache,
-    env,
+    env: toolEnvironment(env),
     say: output.step,
     onOutput: output.detail,
     signal,
@@ -156,7 +165,17 @@ async function pack({ project, dependencies, app }: Packing, plan: DeployPlan, c
   );
   if (excluded.length > 0) output.step(`Left out: ${summarise(excluded)}`);
   if (!plan.deploys || packed.sizeBytes > unusualBytes) tellLargest(packed.largest, context);
-  return { path: packed.path, digest: packed.digest, sizeBytes: packed.sizeBytes };
+  return { path: packed.path, digest: packed.digest, sizeBytes: packed.sizeBytes, ...(await sign(packed, context)) };
+}
+
+/** The signature lies beside the artifact, for whoever takes that elsewhere. */
+async function sign({ path, digest }: { path: string; digest: string }, { signingKey, report }: DeployContext) {
+  if (signingKey === undefined) return {};
+  const signature = await signingKey.sign(digest);
+  const file = path.replace(/\.tar\.gz$/, ".sig");
+  await writeFileDurably(file, `${signature}\n`);
+  report.set({ signature: file });
+  return { signature };
 }
 
 /** A package larger than this probably holds what nobody meant to ship. */

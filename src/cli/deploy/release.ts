@@ -58,8 +58,12 @@ async function deploy(
   plan: DeployPlan,
   { client, patient, output, report, signal }: ReleaseContext,
 ): Promise<void> {
-  const { app, digest, config, replicas } = packed;
-  const body = { app_name: app, digest, config, ...(replicas === undefined ? {} : { replicas }) };
+  const { app, digest, config, replicas, signature } = packed;
+  const options = {
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(signature === undefined ? {} : { signature }),
+  };
+  const body = { app_name: app, digest, config, ...options };
   const { id, status, version } = await patient.createDeployment(body, crypto.randomUUID());
   report.set({ deployment_id: id, status, version });
   if (plan.detach) {

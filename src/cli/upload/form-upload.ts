@@ -37,6 +37,7 @@ async function sendForm(options: UploadOptions): Promise<void> {
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(head.length + sizeBytes + tail.length),
       "x-aether-artifact-digest": artifact.digest,
+      ...(artifact.signature === undefined ? {} : { "x-aether-signature": artifact.signature }),
     },
     body: between(head, body.stream, tail),
     signal: body.signal,

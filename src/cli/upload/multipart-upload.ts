@@ -2,7 +2,7 @@ import type { PartReceipt } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { retry } from "../../lib/retry.ts";
 import { heldBytes, type PlannedPart, planParts } from "./part-plan.ts";
-import { requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
+import { completionOf, requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
 
 /** Sends an artifact in parts, or what an upload under way lacks of it. */
 export function uploadInParts(options: UploadOptions, partSizeBytes: number): Promise<Uploaded> {
@@ -20,7 +20,7 @@ const isGone = (error: unknown): boolean =>
 
 async function uploadOnce(options: UploadOptions, partSizeBytes: number): Promise<Uploaded> {
   const { client, artifact } = options;
-  const request = requestOf(options);
+  const request = completionOf(options);
   const upload = await startOrResume(options);
   if (upload === undefined) {
     await client.complete(request);

@@ -6,7 +6,7 @@ import { hasExpired, type PutOptions, putBytes } from "./put-bytes.ts";
 export interface UploadOptions {
   client: Client;
   app: string;
-  artifact: { path: string; digest: string; sizeBytes: number };
+  artifact: { path: string; digest: string; sizeBytes: number; signature?: string };
   signal: AbortSignal;
   /** Bytes of the artifact that are stored or under way, of this run or an earlier one. */
   onProgress: (doneBytes: number) => void;
@@ -29,6 +29,12 @@ export interface Uploaded {
 /** What to ask the server for, in each of its upload calls. */
 export function requestOf({ app, artifact }: UploadOptions) {
   return { app_name: app, digest: artifact.digest, size_bytes: artifact.sizeBytes };
+}
+
+/** What completing it says: the same, and who signed it. */
+export function completionOf(options: UploadOptions) {
+  const { signature } = options.artifact;
+  return { ...requestOf(options), ...(signature === undefined ? {} : { signature }) };
 }
 
 /** An upload goes on when the storage was away for less than this. */

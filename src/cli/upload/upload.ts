@@ -3,7 +3,7 @@ import { isTransient } from "../client.ts";
 import { isBusy } from "../retry-after.ts";
 import { uploadThroughServer } from "./form-upload.ts";
 import { uploadInParts } from "./multipart-upload.ts";
-import { requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
+import { completionOf, requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
 
 export interface FallbackOptions extends UploadOptions {
   /** Told when the storage cannot be reached, and the server takes the bytes instead. */
@@ -49,7 +49,7 @@ async function uploadWhole(options: UploadOptions): Promise<Uploaded> {
       },
     );
   });
-  await client.complete(request);
+  await client.complete(completionOf(options));
   return sent ? { uploadedBytes: sizeBytes, reusedBytes: 0 } : { uploadedBytes: 0, reusedBytes: sizeBytes };
 }
 
