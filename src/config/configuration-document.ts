@@ -15,8 +15,8 @@ is reported at the start, all at once, and so is a variable that does not exist.
 | variable | default | meaning |
 |---|---|---|
 ${rows.join("")}
-The command line reads \`AETHER_API_BASE\`, \`AETHER_TOKEN\` and \`AETHER_APP\`, and \`server\` and \`app\` from
-\`$XDG_CONFIG_HOME/aether/config.toml\`. A flag beats the environment, the environment beats the file, the file beats what
+The command line reads \`AETHER_API_BASE\`, \`AETHER_TOKEN\`, \`AETHER_APP\` and \`AETHER_SIGNING_KEY\` (see [signing](signing)), and
+\`server\` and \`app\` from \`$XDG_CONFIG_HOME/aether/config.toml\`. A flag beats the environment, the environment beats the file, the file beats what
 \`aether login\` remembered.
 `;
 }

@@ -5,6 +5,7 @@ import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
+import signing from "./signing.md" with { type: "text" };
 import storage from "./storage.md" with { type: "text" };
 
 /** The documentation inside the binary, in reading order; the key is the path under /docs. */
@@ -12,6 +13,7 @@ export const documents: Record<string, string> = {
   "getting-started": gettingStarted,
   deploying,
   packing,
+  signing,
   events,
   storage,
   access,

@@ -46,7 +46,7 @@ configured. A token is for all apps or for some; what belongs to other apps answ
 **Errors** are flat: \`{"code","message","hint"?,"request_id"}\`. Every answer carries \`X-Request-Id\`.
 
 **Artifacts** go through states: \`pending → verifying → stored\`; \`pending | verifying → expired\` when nobody completes
-them in time or they are abandoned; \`verifying → pending\` when size, hash or signature is not what was announced; \`stored →
+them in time or they are abandoned; \`verifying → pending\` when size or hash is not what was announced; \`stored →
 expired\` by retention. Only stored ones are listed and deployed. \`PUT\` to the presigned URL, then complete.
 
 **Deployments** go \`pending → running | failed\`, and \`running → superseded\` by a newer one or \`stopped\`. A \`pending\` one

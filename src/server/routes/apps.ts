@@ -4,7 +4,7 @@ import { removeApp } from "../../control/app-removal.ts";
 import { createApp, getApp, listApps } from "../../control/apps.ts";
 import { listDeployments } from "../../control/deployments.ts";
 import { listReleases } from "../../control/releases.ts";
-import { assertAdmin, readableApp, readScope, writableApp } from "../access.ts";
+import { adminOnly, readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -42,6 +42,7 @@ const show = createRoute({
 const change = createRoute({
   method: "patch",
   path: "/{app}",
+  middleware: adminOnly,
   operationId: "apps.change",
   summary: "Set an app's own quotas and retention; null takes the server's",
   description: "For the role admin: a quota that its app could lift would be none.",
@@ -99,7 +100,6 @@ export const appRoutes = createRouter()
   })
   .openapi(change, async (c) => {
     const { control } = c.var;
-    assertAdmin(c.var.caller);
     const name = writableApp(c, c.req.valid("param").app);
     const app = await setAppLimits(control, name, toAppLimits(c.req.valid("json")), actorOf(c));
     return c.json(toAppView(app, control.runtime.url(app.name)), 200);
