@@ -1,4 +1,5 @@
 import { digestOf, put, someBytes } from "./control-plane.ts";
+import { createSigner } from "./signing.ts";
 import { adminToken, bearer, type GuardedHarness } from "./tokens.ts";
 
 /**
@@ -25,6 +26,14 @@ const entry = (rule: Rule, sample: Entry["sample"] | string): Entry => ({
   sample: typeof sample === "string" ? () => ({ path: sample }) : sample,
 });
 
+/** A request about the app itself, which an earlier one may have removed. */
+function ofShop(path: string, body?: unknown) {
+  return async (aether: GuardedHarness): Promise<Sample> => {
+    await aether.as(adminToken, "POST", "/apps", { name: "shop" });
+    return { path: `/apps/shop${path}`, ...(body === undefined ? {} : { body }) };
+  };
+}
+
 /** Every operation of the API. A new route needs its line here: who may use it, and a request that works. */
 export const permissionTable: Record<string, Entry> = {
   "health.live": entry("open", "/health"),
@@ -36,9 +45,21 @@ export const permissionTable: Record<string, Entry> = {
   "apps.list": entry("list", "/apps"),
   // It exists already: who may create it is told so.
   "apps.create": entry("writes", () => ({ path: "/apps", body: { name: "shop" } })),
-  "apps.show": entry("reads", "/apps/shop"),
-  "apps.deployments": entry("reads", "/apps/shop/deployments"),
-  "apps.logs": entry("reads", "/apps/shop/logs"),
+  "apps.show": entry("reads", ofShop("")),
+  "apps.change": entry("admin", ofShop("", { max_artifacts: 1000 })),
+  "apps.remove": entry("writes", ofShop("")),
+  "apps.deployments": entry("reads", ofShop("/deployments")),
+  "apps.releases": entry("reads", ofShop("/releases")),
+  "apps.logs": entry("reads", ofShop("/logs")),
+
+  "public-keys.list": entry("reads", ofShop("/public-keys")),
+  "public-keys.add": entry("writes", ofShop("/public-keys", { public_key_hex: createSigner().publicKey })),
+  "public-keys.revoke": entry("writes", async (aether) => {
+    const { publicKey } = createSigner();
+    await ofShop("")(aether);
+    await asAdmin(aether, "/apps/shop/public-keys", { public_key_hex: publicKey });
+    return { path: `/apps/shop/public-keys/${publicKey}` };
+  }),
 
   "artifacts.list": entry("list", "/artifacts"),
   "artifacts.show": entry("reads", async (aether) => ({ path: `/artifacts/${await stored(aether)}` })),

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
+import { createSigner } from "../harness/signing.ts";
 import { adminToken, bearer, createGuardedHarness, type GuardedHarness } from "../harness/tokens.ts";
 
 const unknownDigest = digestOf(someBytes("nobody has these"));
@@ -32,6 +33,7 @@ async function twoApps(aether: GuardedHarness) {
 type Named = Record<"app" | "digest" | "pending" | "uploadId" | "deployment" | "webhook", string>;
 type Request = [method: string, path: string, body?: unknown];
 
+const { publicKey } = createSigner();
 const part = [{ part_number: 1, etag: "x" }];
 
 /** A request about what is foreign, and the same about what there is not: `[method, path, body]`, by what is named. */
@@ -47,6 +49,12 @@ function pairs({ digest, pending, uploadId, deployment, webhook, ownParts }: Awa
   };
   const requests: ((named: Named) => Request)[] = [
     (it) => ["GET", `/apps/${it.app}`],
+    (it) => ["PATCH", `/apps/${it.app}`, { max_artifacts: 1 }],
+    (it) => ["DELETE", `/apps/${it.app}`],
+    (it) => ["GET", `/apps/${it.app}/releases`],
+    (it) => ["GET", `/apps/${it.app}/public-keys`],
+    (it) => ["POST", `/apps/${it.app}/public-keys`, { public_key_hex: publicKey }],
+    (it) => ["DELETE", `/apps/${it.app}/public-keys/${publicKey}`],
     (it) => ["GET", `/apps/${it.app}/deployments`],
     (it) => ["GET", `/apps/${it.app}/logs`],
     (it) => ["POST", "/apps", { name: it.app }],
