@@ -82,7 +82,7 @@ withDatabases("completion", (open) => {
     await leaveVerifying(aether, request.digest, "300 milliseconds");
     expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({
       status: 200,
-      body: { duplicate: false, verified: true },
+      body: { duplicate: false, status: "stored" },
     });
   });
 
@@ -164,7 +164,7 @@ withDatabases("completion", (open) => {
     });
     expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({
       status: 200,
-      body: { duplicate: false, verified: true },
+      body: { duplicate: false, status: "stored" },
     });
   });
 });

@@ -31,7 +31,7 @@ async function storedObjects(aether: Harness): Promise<string[]> {
 
 withDatabases("quotas", (open) => {
   test("50 completes at once leave exactly as many artifacts as the quota allows (REG-E8)", async () => {
-    await using aether = await createHarness({ open });
+    await using aether = await createHarness({ open, settings: { maxConcurrentUploads: 50 } });
     const requests = await Promise.all(
       Array.from({ length: 50 }, (_, at) => send(aether, someBytes(`one of many ${at}`))),
     );
@@ -46,7 +46,7 @@ withDatabases("quotas", (open) => {
   });
 
   test("50 completes at once never take more bytes than the quota allows", async () => {
-    await using aether = await createHarness({ open });
+    await using aether = await createHarness({ open, settings: { maxConcurrentUploads: 50 } });
     const bytesOf = (at: number) => new Uint8Array(1000).fill(at);
     const requests = await Promise.all(Array.from({ length: 50 }, (_, at) => send(aether, bytesOf(at))));
     await aether.control.db.update(apps).set({ maxTotalBytes: 5_999 }).where(eq(apps.name, "shop"));

@@ -58,7 +58,7 @@ function killPoints(list: Point[], open: () => Promise<ServedParts>, more: Files
       await waitFor("the release to run", isRunning, { withinMs: 60_000 });
       expect(await (await server.ask("shop")).text()).toBe("it runs");
       expect(await get("/apps/shop/deployments")).toMatchObject([{ id, status: "running", version: 1 }]);
-      expect(await get("/artifacts")).toMatchObject([{ digest, verified: true, size_bytes: request.bytes.length }]);
+      expect(await get("/artifacts")).toMatchObject([{ digest, hashed: true, size_bytes: request.bytes.length }]);
       const download = await fetch(`${server.api}/artifacts/${digest}/download`);
       expect(digestOf(new Uint8Array(await download.arrayBuffer()))).toBe(digest);
     },

@@ -36,11 +36,11 @@ export function createAnswerCheck(document: ApiDocument) {
   const validators = new Map<object, ValidateFunction>();
 
   function operationOf({ method, path }: Answer): Operation | undefined {
-    const found = routes
+    const [plainest] = routes
       .filter(({ pattern }) => pattern.test(path))
-      .sort((a, b) => a.template.split("{").length - b.template.split("{").length); // the plainest is what was meant
+      .sort((a, b) => a.template.split("{").length - b.template.split("{").length);
     const verb = method.toLowerCase();
-    return found.map(({ operations }) => operations[verb === "head" ? "get" : verb]).find(Boolean);
+    return plainest?.operations[verb === "head" ? "get" : verb];
   }
 
   /** What is wrong with an answer, or undefined. */

@@ -107,12 +107,10 @@ test("every path of the document answers 405 to what it does not take, and names
   await using aether = await createHarness();
   const { body } = await aether.send("GET", "/openapi.json");
   const templates = Object.entries(body.paths as Record<string, object>);
-  const matches = (template: string, path: string) =>
-    new RegExp(`^${template.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path);
-  for (const [template] of templates) {
+  for (const [template, methods] of templates) {
     if (["/health", "/readyz", "/startupz"].includes(template)) continue; // below
     const path = template.replace("{digest}", digestOf(someBytes("x"))).replaceAll(/\{\w+\}/g, "x");
-    const taken = templates.filter(([other]) => matches(other, path)).flatMap(([, methods]) => Object.keys(methods));
+    const taken = Object.keys(methods);
     const allow = [...taken, ...(taken.includes("get") ? ["head"] : [])].map((method) => method.toUpperCase());
     for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
       if (allow.includes(method)) continue;

@@ -36,7 +36,7 @@ test("the old form stores an artifact and is marked deprecated (REG-L1)", async 
       digest: digestOf(bytes),
       duplicate: false,
       app_linked: true,
-      verified: true,
+      verified: false,
     },
   });
   expect(headers.get("x-aether-deprecated")).toBe("true");

@@ -38,7 +38,7 @@ withDatabases("a multipart upload under way", (open) => {
     const join = { ...request, upload_id: run.upload.upload_id, parts };
     expect(await run.aether.send("POST", "/artifacts/multipart/complete", join)).toMatchObject({
       status: 200,
-      body: { verified: true },
+      body: { status: "stored" },
     });
     expect((await run.init()).status).toBe(409);
   });
@@ -63,7 +63,7 @@ withDatabases("a multipart upload under way", (open) => {
     expect(await run.init()).toMatchObject({ status: 409, body: { code: "conflict" } });
     expect(await run.aether.send("POST", "/artifacts/complete", request)).toMatchObject({
       status: 200,
-      body: { verified: true },
+      body: { status: "stored" },
     });
   });
 });
