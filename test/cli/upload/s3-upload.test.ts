@@ -34,7 +34,7 @@ async function laptop() {
     onBusy: () => {},
     onFallback: () => {},
   };
-  const head = async () => (await aether.send("HEAD", `/artifacts/${request.digest}`)).headers.get("x-aether-verified");
+  const head = async () => (await aether.send("HEAD", `/artifacts/${request.digest}`)).headers.get("x-aether-completed-at");
   return { aether, options, head, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
