@@ -17,8 +17,14 @@ export interface Transition {
 }
 
 /** Writes one status transition, in the transaction that makes it. */
-export async function recordTransition(tx: Tx, actor: Actor, transition: Transition): Promise<void> {
-  await tx.insert(auditEvents).values({
+export function recordTransition(tx: Tx, actor: Actor, transition: Transition): Promise<void> {
+  return recordTransitions(tx, actor, [transition]);
+}
+
+/** Several in their order, with one query. */
+export async function recordTransitions(tx: Tx, actor: Actor, transitions: Transition[]): Promise<void> {
+  if (transitions.length === 0) return;
+  const rows = transitions.map((transition) => ({
     at: transition.at,
     actor: actor.name,
     action: `${transition.subject}.${transition.after}`,
@@ -29,7 +35,8 @@ export async function recordTransition(tx: Tx, actor: Actor, transition: Transit
     after: transition.after,
     requestId: actor.requestId ?? null,
     detail: withAppName(transition),
-  });
+  }));
+  await tx.insert(auditEvents).values(rows);
 }
 
 /** A line of the audit, with the name that its app has or had. */

@@ -5,15 +5,16 @@ import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import type { Tx } from "../db/client.ts";
+import { definePrepared } from "../db/prepared.ts";
 import { apps, deployments } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
-import { lockApp } from "./app-lock.ts";
+import { lockApp, lockAppNamed } from "./app-lock.ts";
 import { type App, getApp } from "./apps.ts";
 import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
-import { recordTransition } from "./audit.ts";
+import { recordTransitions, type Transition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
-import { lockLiveApp } from "./live-app.ts";
+import { assertLive } from "./live-app.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
 import { assertSigned, attachSignature, type Signed, verifySignature } from "./signatures.ts";
@@ -46,13 +47,12 @@ export async function createDeployment(
   wanted: NewDeployment,
   actor: Actor,
 ): Promise<CreatedDeployment> {
-  const app = await getApp(control.db, wanted.app);
-  const digest = wantedDigest(app, wanted);
-  const signed = await signatureOf(control, app, { ...wanted, digest });
+  const digest = wantedDigest(wanted);
+  const signed = await signatureOf(control, { ...wanted, digest });
   const create = async (tx: Tx): Promise<CreatedDeployment> => {
     // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts. It also
     // keeps retention out, so that what is found stored here stays.
-    await lockLiveApp(tx, app.id);
+    const app = assertLive(await lockAppNamed(tx, wanted.app));
     const earlier = await findByKey(tx, app, wanted.idempotencyKey);
     if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
     const at = control.now();
@@ -61,26 +61,26 @@ export async function createDeployment(
       .select({ newest: max(deployments.version) })
       .from(deployments)
       .where(eq(deployments.appId, app.id));
-    await supersede(tx, { app, status: "pending", actor, at });
-    const [deployment] = await tx
-      .insert(deployments)
-      .values({
-        id: randomUUID(),
-        appId: app.id,
-        artifactId: artifact.id,
-        digest,
-        version: (newest ?? 0) + 1,
-        status: "pending",
-        config: wanted.config ?? null,
-        replicas: wanted.replicas ?? 1,
-        signature: artifact.signature,
-        idempotencyKey: wanted.idempotencyKey ?? null,
-        createdAt: at,
-        lastTransitionAt: at,
-      })
-      .returning();
-    if (!deployment) throw new Error("the insert of a deployment returned no row");
-    await record(tx, actor, deployment, null);
+    const superseded = await supersede(tx, { app, status: "pending", at });
+    const deployment: Deployment = {
+      ...blank,
+      id: randomUUID(),
+      appId: app.id,
+      artifactId: artifact.id,
+      digest,
+      version: (newest ?? 0) + 1,
+      config: wanted.config ?? null,
+      replicas: wanted.replicas ?? 1,
+      signature: artifact.signature,
+      idempotencyKey: wanted.idempotencyKey ?? null,
+      createdAt: at,
+      lastTransitionAt: at,
+    };
+    await tx.insert(deployments).values(deployment);
+    await record(tx, actor, [
+      ...superseded.map((old) => ({ deployment: old, before: "pending" })),
+      { deployment, before: null },
+    ]);
     return { ...deployment, replayed: false };
   };
   const created = await transact(control, create, { repeatable: wanted.idempotencyKey !== undefined });
@@ -88,10 +88,20 @@ export async function createDeployment(
   return created;
 }
 
+/** What a deployment begins with. */
+const blank = {
+  status: "pending",
+  process: "web",
+  environment: "production",
+  devHot: false,
+  failureReason: null,
+  failureMessage: null,
+  failureLog: null,
+} as const;
+
 async function signatureOf(
   { db }: Control,
-  { name: app }: App,
-  { digest, signature }: { digest: Digest; signature?: string | undefined },
+  { app, digest, signature }: { app: string; digest: Digest; signature?: string | undefined },
 ): Promise<Signed | undefined> {
   return signature === undefined ? undefined : verifySignature(db, { app, digest, signature });
 }
@@ -127,16 +137,20 @@ export async function listDeployments(
 
 /** One deployment of the scope, or `not_found`. */
 export async function getDeployment({ db }: Control, id: string, scope: Scope): Promise<NamedDeployment> {
-  const [found] = /^[0-9a-f-]{36}$/.test(id)
-    ? await db
-        .select({ app: apps.name, deployment: deployments })
-        .from(deployments)
-        .innerJoin(apps, eq(apps.id, deployments.appId))
-        .where(and(eq(deployments.id, id), inScope(scope)))
-    : [];
-  if (found) return found;
+  const [found] = /^[0-9a-f-]{36}$/.test(id) ? await byId(db).execute({ id }) : [];
+  if (found && (scope === undefined || scope.includes(found.app))) return found;
   throw new AetherError("not_found", `There is no deployment "${id}".`);
 }
+
+/** Whoever waits for a verdict asks for it again and again. */
+const byId = definePrepared((db) =>
+  db
+    .select({ app: apps.name, deployment: deployments })
+    .from(deployments)
+    .innerJoin(apps, eq(apps.id, deployments.appId))
+    .where(eq(deployments.id, sql.placeholder("id")))
+    .prepare("deployment_by_id"),
+);
 
 /** `pending → running`; the one that ran before is superseded in the same transaction. */
 export async function markRunning(control: Control, id: string): Promise<void> {
@@ -144,7 +158,12 @@ export async function markRunning(control: Control, id: string): Promise<void> {
     const deployment = await lockDeployment(tx, id);
     if (deployment?.status !== "pending") return undefined;
     const at = control.now();
-    await supersede(tx, { app: { id: deployment.appId }, status: "running", actor: system, at });
+    const superseded = await supersede(tx, { app: { id: deployment.appId }, status: "running", at });
+    await record(
+      tx,
+      system,
+      superseded.map((old) => ({ deployment: old, before: "running" })),
+    );
     await move(tx, deployment, { status: "running", lastTransitionAt: at });
     return (at.getTime() - deployment.createdAt.getTime()) / 1000;
   };
@@ -182,32 +201,30 @@ async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefine
 
 async function supersede(
   tx: Tx,
-  { app, status, actor, at }: { app: Pick<App, "id">; status: "pending" | "running"; actor: Actor; at: Date },
-): Promise<void> {
+  { app, status, at }: { app: Pick<App, "id">; status: "pending" | "running"; at: Date },
+): Promise<Recorded[]> {
   const superseded = await tx
     .update(deployments)
     .set({ status: "superseded", lastTransitionAt: at })
     .where(and(eq(deployments.appId, app.id), eq(deployments.status, status)))
-    .returning();
-  for (const deployment of superseded) await record(tx, actor, deployment, status);
+    .returning({ id: deployments.id, digest: deployments.digest, version: deployments.version });
+  return superseded.map((row) => ({ ...row, appId: app.id, status: "superseded", lastTransitionAt: at }));
 }
 
 async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
   const [after] = await tx.update(deployments).set(change).where(eq(deployments.id, before.id)).returning();
-  if (after) await record(tx, system, after, before.status);
+  if (after) await record(tx, system, [{ deployment: after, before: before.status }]);
 }
 
-function record(tx: Tx, actor: Actor, deployment: Deployment, before: string | null): Promise<void> {
-  const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
-  return recordTransition(tx, actor, {
-    subject: "deployment",
-    id,
-    appId,
-    before,
-    after: status,
-    at,
-    detail: { digest, version },
+/** What the audit tells of a deployment. */
+type Recorded = Pick<Deployment, "id" | "appId" | "status" | "digest" | "version" | "lastTransitionAt">;
+
+function record(tx: Tx, actor: Actor, moves: { deployment: Recorded; before: string | null }[]): Promise<void> {
+  const transitions = moves.map(({ deployment, before }): Transition => {
+    const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
+    return { subject: "deployment", id, appId, before, after: status, at, detail: { digest, version } };
   });
+  return recordTransitions(tx, actor, transitions);
 }
 
 async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Deployment | undefined> {
@@ -231,13 +248,13 @@ function assertSameRequest(deployment: Deployment, wanted: NewDeployment, digest
 }
 
 /** An `artifact_url` is resolved to a digest of that app and never fetched as given. */
-function wantedDigest(app: App, { digest, artifactUrl }: NewDeployment): Digest {
+function wantedDigest({ app, digest, artifactUrl }: NewDeployment): Digest {
   if (digest !== undefined || artifactUrl === undefined) return parseDigest(digest, { prefix: true });
   const path = URL.canParse(artifactUrl) ? new URL(artifactUrl).pathname : artifactUrl;
   const match =
     /(?:^|\/)artifacts\/([a-z][-a-z0-9]*)\/([0-9a-f]{64})\/app\.tar\.gz$/.exec(path) ??
     /()\/artifacts\/([0-9a-f]{64})\/download$/.exec(path);
-  if (match && (match[1] === "" || match[1] === app.name)) return parseDigest(match[2]);
+  if (match && (match[1] === "" || match[1] === app)) return parseDigest(match[2]);
   throw new AetherError("not_found", "The artifact_url names no stored artifact of this app.", {
     hint: "Send the artifact's digest instead.",
   });

@@ -21,7 +21,7 @@ export async function openPostgres(url: string, log: DatabaseLog): Promise<Datab
       if (notice.severity !== "NOTICE") log.warn("postgres says", { notice: notice.message });
     },
   });
-  const db = drizzle(client, { schema });
+  const db = drizzle(preparing(client), { schema });
   const database: Database = {
     kind: "postgres",
     db,
@@ -40,6 +40,21 @@ export async function openPostgres(url: string, log: DatabaseLog): Promise<Datab
     await database.close();
     throw error;
   }
+}
+
+/**
+ * drizzle sends all queries as "unsafe" ones, which postgres.js describes anew each time: two journeys for each. Prepared,
+ * they take one, and the server parses them once a connection.
+ */
+function preparing<S extends postgres.Sql | postgres.TransactionSql>(client: S): S {
+  const { unsafe } = client;
+  client.unsafe = (query, parameters, options) => unsafe(query, parameters, { prepare: true, ...options });
+  if ("begin" in client) {
+    const { begin } = client;
+    const transaction = (work: (tx: postgres.TransactionSql) => unknown) => begin((tx) => work(preparing(tx)));
+    client.begin = transaction as typeof begin;
+  }
+  return client;
 }
 
 function unreachable(url: string, error: unknown): AetherError {
