@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, inArray, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gte, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Queryable, Tx } from "../db/client.ts";
 import { apps, auditEvents } from "../db/schema.ts";
 import type { Actor, Control } from "./control.ts";
@@ -48,6 +48,8 @@ export interface AuditFilter {
   subject?: string | undefined;
   action?: string | undefined;
   since?: Date | undefined;
+  /** Leaves out what belongs to no app: who made which token is for admins. */
+  appsOnly?: boolean;
 }
 
 /** The audit, newest first; what belongs to no app is in no narrower scope than all. */
@@ -55,6 +57,7 @@ export async function listAudit({ db }: Control, filter: AuditFilter & Page, sco
   return readAudit(db)
     .where(
       and(
+        filter.appsOnly ? isNotNull(auditEvents.appId) : undefined,
         filter.app === undefined ? undefined : ofApps([filter.app]),
         scope === undefined ? undefined : ofApps(scope),
         filter.subject === undefined ? undefined : eq(auditEvents.subjectId, filter.subject),

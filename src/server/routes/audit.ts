@@ -36,6 +36,7 @@ export const auditRoutes = createRouter().openapi(list, async (c) => {
   const { since, app, ...filter } = c.req.valid("query");
   const of = app === undefined ? {} : { app: readableApp(c, app) };
   const from = since === undefined ? {} : { since: parseSince(since, control.now()) };
-  const lines = await listAudit(control, { ...filter, ...of, ...from }, readScope(c));
+  const own = { ...filter, ...of, ...from, appsOnly: c.var.caller.role !== "admin" };
+  const lines = await listAudit(control, own, readScope(c));
   return c.json(lines.map(toAuditView), 200);
 });

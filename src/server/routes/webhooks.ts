@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createWebhook, listDeliveries, listWebhooks, removeWebhook } from "../../control/webhooks.ts";
-import { assertAllApps, assertWriter, readScope, writableApp } from "../access.ts";
+import { assertAdmin, assertAllApps, assertWriter, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -60,8 +60,11 @@ export const webhookRoutes = createRouter()
   .openapi(create, async (c) => {
     const wanted = c.req.valid("json");
     assertWriter(c.var.caller);
-    if (wanted.app === undefined) assertAllApps(c.var.caller);
-    else writableApp(c, wanted.app);
+    if (wanted.app !== undefined) writableApp(c, wanted.app);
+    else {
+      assertAdmin(c.var.caller);
+      assertAllApps(c.var.caller);
+    }
     return c.json(toWebhookView(await createWebhook(c.var.control, wanted, actorOf(c))), 201);
   })
   .openapi(remove, async (c) => {

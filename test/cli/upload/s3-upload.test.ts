@@ -34,7 +34,8 @@ async function laptop() {
     onBusy: () => {},
     onFallback: () => {},
   };
-  const head = async () => (await aether.send("HEAD", `/artifacts/${request.digest}`)).headers.get("x-aether-completed-at");
+  const head = async () =>
+    (await aether.send("HEAD", `/artifacts/${request.digest}`)).headers.get("x-aether-completed-at");
   return { aether, options, head, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
