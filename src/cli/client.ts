@@ -10,6 +10,7 @@ import type {
   DeploymentRequest,
   DeploymentStatusView,
   DeploymentView,
+  ListedAppView,
   MultipartInitView,
   NewTokenView,
   PartReceipt,
@@ -83,7 +84,7 @@ export function createClient(options: ClientOptions) {
   return {
     server: options.server,
     capabilities: () => get<Capabilities>("/capabilities", "limits"),
-    apps: () => get<AppView[]>("/apps", list),
+    apps: () => everyPage((page) => get<ListedAppView[]>(`/apps?${page}`, list)),
     app: (name: string) => get<AppView>(appPath(name), "id"),
     createApp: (name: string) => post<AppView>("/apps", { name }, { answers: "id" }),
     changeApp: (name: string, limits: AppLimitsRequest) =>
@@ -137,6 +138,17 @@ export function createClient(options: ClientOptions) {
 
 const appPath = (name: string): string => `/apps/${encodeURIComponent(name)}`;
 const appQuery = (app?: string): string => (app === undefined ? "" : `?app=${encodeURIComponent(app)}`);
+
+/** All of a list that the server gives in pages. */
+async function everyPage<T>(ask: (page: string) => Promise<T[]>): Promise<T[]> {
+  const limit = 1000; // the most it gives
+  const all: T[] = [];
+  for (;;) {
+    const page = await ask(`limit=${limit}&offset=${all.length}`);
+    all.push(...page);
+    if (page.length < limit) return all;
+  }
+}
 
 function createRequest(options: ClientOptions) {
   const open = createOpen(options);

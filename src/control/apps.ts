@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { asc, eq } from "drizzle-orm";
+import { asc, desc, eq, sql } from "drizzle-orm";
 import { parseAppName } from "../core/app-name.ts";
+import type { DeploymentStatus } from "../core/deployment.ts";
 import type { Queryable } from "../db/client.ts";
-import { apps } from "../db/schema.ts";
+import { apps, deployments } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
@@ -12,9 +13,40 @@ import { inScope, type Scope } from "./scope.ts";
 
 export type App = typeof apps.$inferSelect;
 
+/** An app with its newest deployment. */
+export interface ListedApp {
+  app: App;
+  newest: { id: string; version: number; status: DeploymentStatus; digest: string } | null;
+}
+
 /** The applications of a scope, by name. */
-export async function listApps({ db }: Control, { scope, limit, offset }: Page & { scope?: Scope }): Promise<App[]> {
-  return db.select().from(apps).where(inScope(scope)).orderBy(asc(apps.name)).limit(limit).offset(offset);
+export async function listApps(
+  { db }: Control,
+  { scope, limit, offset }: Page & { scope?: Scope },
+): Promise<ListedApp[]> {
+  const newest = db
+    .select({
+      id: deployments.id,
+      version: deployments.version,
+      status: deployments.status,
+      digest: deployments.digest,
+    })
+    .from(deployments)
+    .where(eq(deployments.appId, apps.id))
+    .orderBy(desc(deployments.createdAt), desc(deployments.version))
+    .limit(1)
+    .as("newest");
+  return db
+    .select({
+      app: apps,
+      newest: { id: newest.id, version: newest.version, status: newest.status, digest: newest.digest },
+    })
+    .from(apps)
+    .leftJoinLateral(newest, sql`true`)
+    .where(inScope(scope))
+    .orderBy(asc(apps.name))
+    .limit(limit)
+    .offset(offset);
 }
 
 /** The application of that name, or `not_found`. */

@@ -5,6 +5,11 @@ import type { Role } from "./roles.ts";
 
 // The bodies of the HTTP API (design section 4), shared by the server's schemas and the command line's client.
 
+/** An app in a list, with its newest deployment. */
+export interface ListedAppView extends AppView {
+  deployment: { id: string; version: number; status: DeploymentStatus; digest: Digest } | null;
+}
+
 export interface AppView {
   id: string;
   name: string;

@@ -149,3 +149,16 @@ withDatabases("apps", (open) => {
     expect(actions.filter((action) => action === "app.deleted")).toHaveLength(1);
   });
 });
+
+test("a list says which deployment of each app is the newest", async () => {
+  await using aether = await createHarness();
+  await aether.send("POST", "/apps", { name: "empty" });
+  const { digest } = await aether.store("shop", someBytes("one"));
+  await aether.send("POST", "/deployments", { app_name: "shop", digest });
+  const second = await aether.send("POST", "/deployments", { app_name: "shop", digest });
+  const { body } = await aether.send("GET", "/apps");
+  expect(body).toMatchObject([
+    { name: "empty", deployment: null },
+    { name: "shop", deployment: { id: second.body.id, version: 2, digest } },
+  ]);
+});

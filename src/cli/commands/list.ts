@@ -13,11 +13,9 @@ export default defineCommand({
   async run({ config, output, signal }) {
     const client = createClient({ ...config, signal });
     const apps = await client.apps();
-    const newest = await Promise.all(apps.map(async ({ name }) => (await client.deployments(name, 1))[0] ?? null));
-    if (output.isJson) return output.json({ apps: apps.map((app, at) => ({ ...app, deployment: newest[at] })) });
+    if (output.isJson) return output.json({ apps });
     if (apps.length === 0) return output.done("There are no applications yet. Deploy one with aether deploy.");
-    const rows = apps.map(({ name, url }, at) => {
-      const deployment = newest[at];
+    const rows = apps.map(({ name, url, deployment }) => {
       return [name, deployment ? `v${deployment.version}` : "-", deployment?.status ?? "never deployed", url ?? "-"];
     });
     output.text(table(["APP", "VERSION", "STATUS", "URL"], rows));

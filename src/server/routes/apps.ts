@@ -8,7 +8,7 @@ import { adminOnly, readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appView, changedApp, newApp, toAppLimits, toAppView } from "../schemas/app.ts";
+import { appView, changedApp, listedAppView, newApp, toAppLimits, toAppView } from "../schemas/app.ts";
 import { deploymentView, toDeploymentView } from "../schemas/deployment.ts";
 import { appParam } from "../schemas/fields.ts";
 
@@ -18,7 +18,7 @@ const list = createRoute({
   operationId: "apps.list",
   summary: "List the apps",
   request: { query: pageQuery },
-  responses: { ...failures, 200: json(z.array(appView), "The apps, by name") },
+  responses: { ...failures, 200: json(z.array(listedAppView), "The apps, by name") },
 });
 
 const create = createRoute({
@@ -84,7 +84,7 @@ export const appRoutes = createRouter()
     const { control } = c.var;
     const found = await listApps(control, { scope: readScope(c), ...c.req.valid("query") });
     return c.json(
-      found.map((app) => toAppView(app, control.runtime.url(app.name))),
+      found.map(({ app, newest }) => ({ ...toAppView(app, control.runtime.url(app.name)), deployment: newest })),
       200,
     );
   })

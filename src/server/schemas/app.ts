@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { AppLimits } from "../../control/app-limits.ts";
 import type { App } from "../../control/apps.ts";
-import type { AppLimitsRequest, AppView } from "../../core/wire.ts";
-import { appName, time } from "./fields.ts";
+import { deploymentStatuses } from "../../core/deployment.ts";
+import type { AppLimitsRequest, AppView, ListedAppView } from "../../core/wire.ts";
+import { appName, digest, time } from "./fields.ts";
 
 export const newApp = z.object({ name: appName }).openapi("NewApp");
 
@@ -20,6 +21,15 @@ export const changedApp = z.strictObject(limits).partial().openapi("ChangedApp")
 export const appView = z
   .object({ id: z.uuid(), name: appName, url: z.string().nullable(), created_at: time, ...limits })
   .openapi("App") satisfies z.ZodType<AppView>;
+
+export const listedAppView = appView
+  .extend({
+    deployment: z
+      .object({ id: z.uuid(), version: z.number(), status: z.enum(deploymentStatuses), digest })
+      .nullable()
+      .openapi({ description: "The newest one" }),
+  })
+  .openapi("ListedApp") satisfies z.ZodType<ListedAppView>;
 
 /** A row as the API shows it; `url` is where its runtime routes to it. */
 export function toAppView(app: App, url: string | undefined): AppView {
