@@ -95,7 +95,11 @@ withDatabases("completion", (open) => {
     const counts = await Promise.all([releaseLapsedClaims(aether.control), releaseLapsedClaims(aether.control)]);
     expect(counts.sort()).toEqual([0, 1]);
     expect(await rowOf(aether, request.digest)).toMatchObject({ status: "pending", claimedUntil: null });
-    const rows = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.before, "verifying"));
+    const rows = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.before, "verifying"))
+      .orderBy(auditEvents.id);
     expect(rows).toMatchObject([{ after: "pending", actor: "system" }]);
     expect((await aether.send("POST", "/artifacts/complete", request)).status).toBe(200);
   });
@@ -112,7 +116,11 @@ withDatabases("completion", (open) => {
     expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({ body: { duplicate: false } });
     held.goOn();
     expect(await sleeper).toMatchObject({ status: 200, body: { duplicate: true } });
-    const stored = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.after, "stored"));
+    const stored = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.after, "stored"))
+      .orderBy(auditEvents.id);
     expect(stored).toHaveLength(1);
   });
 

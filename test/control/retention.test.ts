@@ -49,7 +49,11 @@ withDatabases("retention", (open) => {
     ]);
     expect((await aether.send("HEAD", `/artifacts/${other.digest}`)).status).toBe(200);
     expect((await aether.send("HEAD", `/artifacts/${a}`)).status).toBe(404);
-    const rows = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.after, "expired"));
+    const rows = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.after, "expired"))
+      .orderBy(auditEvents.id);
     expect(rows).toMatchObject([
       { before: "stored", actor: "system", detail: { digest: a } },
       { before: "stored", actor: "system", detail: { digest: b } },
@@ -127,7 +131,11 @@ withDatabases("retention", (open) => {
     expect(await removeFailedDeployments(aether.control)).toBe(1);
     const { body } = await aether.send("GET", "/apps/shop/deployments");
     expect(body.map(({ version }: { version: number }) => version)).toEqual([3, 2]);
-    const rows = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.subjectId, gone));
+    const rows = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.subjectId, gone))
+      .orderBy(auditEvents.id);
     expect(rows.at(-1)).toMatchObject({ action: "deployment.removed", before: "failed", actor: "system" });
     aether.control.settings.deploymentFailedTtlSecs = undefined;
     await deploy(aether, digest, "running");

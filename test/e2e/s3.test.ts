@@ -128,7 +128,6 @@ describe.skipIf(!canRun)("on MinIO and Postgres", () => {
       status: "degraded",
       degraded: [`storage: ${expected}`],
     });
-    await server.stop();
-    expect(await server.log).toContain(expected);
+    await waitFor("the log to name it", () => server.logSoFar().includes(expected));
   });
 });

@@ -71,7 +71,8 @@ export async function startServe(
     ["serve", "--port", "0", "--gateway-port", "0", "--data-dir", dataFolder, "--json", ...args],
     { env },
   );
-  const log = new Response(child.stderr).text();
+  const said: string[] = [];
+  const log = collect(child.stderr, said);
   const summary = await firstJson(child.stdout);
   if (summary === undefined) throw new Error(`aether serve ended with ${await child.exited}:\n${await log}`);
   const { api, gateway, port, pid } = summary;
@@ -94,6 +95,7 @@ export async function startServe(
     port,
     pid,
     log,
+    logSoFar: () => said.join(""),
     ask,
     stop,
     kill,
@@ -106,6 +108,13 @@ export async function startServe(
 export async function runJson(user: User, args: string[], options: RunOptions = {}) {
   const ran = await user.run([...args, "--json"], options);
   return { ...ran, json: JSON.parse(ran.stdout === "" ? "null" : ran.stdout) };
+}
+
+/** The whole text at its end; what has come so far lies in `said`. */
+async function collect(stream: ReadableStream<Uint8Array>, said: string[]): Promise<string> {
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) said.push(decoder.decode(chunk, { stream: true }));
+  return said.join("");
 }
 
 async function firstJson(

@@ -68,7 +68,7 @@ describe.skipIf(!postgresTier().available)("two servers on one Postgres", () => 
     expect(removals.flat()).toHaveLength(39 + 20);
 
     const { db } = one.control;
-    const audits = await db.select().from(auditEvents).where(eq(auditEvents.actor, "system"));
+    const audits = await db.select().from(auditEvents).where(eq(auditEvents.actor, "system")).orderBy(auditEvents.id);
     const count = (action: string, before: string) =>
       audits.filter((row) => row.action === action && row.before === before).length;
     expect(count("artifact.expired", "pending")).toBe(39);

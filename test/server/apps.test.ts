@@ -54,7 +54,11 @@ withDatabases("apps", (open) => {
     });
     await aether.send("PATCH", "/apps/shop", { retain_latest: 5 });
     expect(await actionsOf(aether, app.id)).toEqual(["app.created", "app.updated", "app.updated"]);
-    const [last] = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.action, "app.updated"));
+    const [last] = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.action, "app.updated"))
+      .orderBy(auditEvents.id);
     expect(last?.detail).toMatchObject({ before: { maxArtifacts: null }, after: { maxArtifacts: 3 } });
   });
 

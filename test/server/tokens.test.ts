@@ -23,7 +23,7 @@ withDatabases("tokens", (open) => {
     expect(listed.body).toMatchObject([{ id: view.id, name: "ci", role: "deployer", apps: ["shop"] }]);
     const rows = JSON.stringify([
       await aether.control.db.select().from(tokens),
-      await aether.control.db.select().from(auditEvents),
+      await aether.control.db.select().from(auditEvents).orderBy(auditEvents.id),
       listed.body,
       aether.lines,
     ]);
@@ -46,7 +46,11 @@ withDatabases("tokens", (open) => {
     aether.advance(4_999);
     expect((await elsewhere.find(token))?.revokedAt).not.toBeNull();
     expect((await aether.as(adminToken, "DELETE", `/tokens/${id}`)).status).toBe(200);
-    const rows = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.subjectId, id));
+    const rows = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.subjectId, id))
+      .orderBy(auditEvents.id);
     expect(rows.map(({ action, appId }) => [action, appId])).toEqual([
       ["token.created", null],
       ["token.revoked", null],

@@ -285,7 +285,11 @@ withDatabases("uploads", (open) => {
       Array.from({ length: 8 }, () => aether.send("POST", "/artifacts/complete", request)),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
-    const stored = await aether.control.db.select().from(auditEvents).where(eq(auditEvents.after, "stored"));
+    const stored = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.after, "stored"))
+      .orderBy(auditEvents.id);
     expect(stored).toHaveLength(1);
   });
 });
