@@ -11,6 +11,7 @@ export async function openPostgres(url: string, log: DatabaseLog): Promise<Datab
     max: 10,
     connect_timeout: 10,
     idle_timeout: 60,
+    backoff: (tries) => Math.min(1, 0.05 * 2 ** tries), // its own, up to 20 s, would outlast a restart of Postgres
     max_lifetime: 30 * 60, // a failed-over or rebalanced server is found again
     connection: {
       application_name: "aether",

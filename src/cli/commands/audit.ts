@@ -13,7 +13,7 @@ export default defineCommand({
     app: { type: "string", valueHint: "name", description: "Only this app (AETHER_APP; default: all you may read)" },
     action: { type: "string", valueHint: "name", description: "Only this, such as deployment.failed" },
     subject: { type: "string", valueHint: "id", description: "Only this deployment, artifact or app" },
-    since: { type: "string", valueHint: "time", description: "Only newer lines: 30s, 5m, 2h, or an RFC 3339 time" },
+    since: { type: "string", valueHint: "time", description: "Only newer lines: 30s, 5m, 2h, 1d, or an RFC 3339 time" },
     limit: { type: "string", valueHint: "n", default: "50", description: "At most so many lines (up to 1000)" },
   },
   examples: [

@@ -15,7 +15,7 @@ export default defineCommand({
     name: { type: "positional", required: false, description: "The app" },
     follow: { type: "boolean", alias: "f", description: "Keep showing new lines until Ctrl-C" },
     tail: { type: "string", valueHint: "n", description: "Only the last n lines (default: 100, all with --since)" },
-    since: { type: "string", valueHint: "time", description: "Only newer lines: 30s, 5m, 2h, or an RFC 3339 time" },
+    since: { type: "string", valueHint: "time", description: "Only newer lines: 30s, 5m, 2h, 1d, or an RFC 3339 time" },
     ...appArgs,
   },
   examples: [

@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { getApp } from "../../control/apps.ts";
 import { getStoredArtifact, listArtifacts, presignDownload } from "../../control/artifacts.ts";
 import { parseDigest } from "../../core/digest.ts";
-import { readScope } from "../access.ts";
+import { readableApp, readScope } from "../access.ts";
 import { agent } from "../middleware/authenticate.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
@@ -41,6 +42,7 @@ const download = createRoute({
 export const artifactRoutes = createRouter()
   .openapi(list, async (c) => {
     const { app, ...page } = c.req.valid("query");
+    if (app !== undefined) await getApp(c.var.control.db, readableApp(c, app));
     const found = await listArtifacts(c.var.control, { scope: readScope(c, app), ...page });
     return c.json(found.map(toArtifactView), 200);
   })

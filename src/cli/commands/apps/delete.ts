@@ -38,7 +38,11 @@ async function confirm(name: string, signal: AbortSignal): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const question = `This deletes ${name} with all its artifacts and deployments. Type its name to go on: `;
-    const typed = await terminal.question(question, { signal });
+    const left = new AbortController(); // Ctrl-C and Ctrl-D: in raw mode a terminal sends no signal
+    for (const event of ["SIGINT", "close"]) terminal.once(event, () => left.abort());
+    const typed = await terminal.question(question, { signal: AbortSignal.any([signal, left.signal]) }).catch(() => {
+      throw signal.aborted ? signal.reason : new AetherError("interrupted", `Nobody answered: ${name} stays.`);
+    });
     if (typed.trim() !== name) throw new AetherError("usage", `That is not its name: ${name} stays.`);
   } finally {
     terminal.close();
