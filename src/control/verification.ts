@@ -4,6 +4,7 @@ import { breathing } from "../lib/breathing.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError, systemCode } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
+import type { StoredObject } from "../storage/storage.ts";
 import type { hashOutcomes } from "../telemetry/metrics.ts";
 import type { Control } from "./control.ts";
 import type { Artifact } from "./uploads.ts";
@@ -40,10 +41,15 @@ export async function verifyObject(control: Control, artifact: Artifact, announc
     return otherBytes(object.checksum);
   }
   const isSmallEnough = settings.verifyRemoteHash && sizeBytes <= settings.remoteHashMaxBytes;
-  if (!isSmallEnough && storage.refusesOtherBytes()) return { sizeBytes, verified: false };
+  if (!isSmallEnough && isKnownWhole(control, artifact, object)) return { sizeBytes, verified: false };
   const found = await hashObject(control, artifact.storageKey, sizeBytes);
   countHash(control, found === artifact.digest ? "match" : "mismatch");
   return found === artifact.digest ? { sizeBytes, verified: true } : otherBytes(found);
+}
+
+/** Whether the store has hashed the whole: it refuses a PUT of other bytes, but of parts it knows each by itself. */
+function isKnownWhole({ storage }: Control, { digest, uploadId }: Artifact, { checksum }: StoredObject): boolean {
+  return storage.refusesOtherBytes() && (uploadId === null || checksum === digest);
 }
 
 /** Nobody has sent the bytes that are to be completed. */

@@ -6,7 +6,7 @@ import { createObjectFiles, type ObjectFiles } from "./object-files.ts";
 import { receiveFile } from "./receive-file.ts";
 import { relieveDisk } from "./relieve-disk.ts";
 import { signPath } from "./signed-url.ts";
-import type { ArtifactStorage, Audience, SignedRequest, UploadedPart } from "./storage.ts";
+import { type ArtifactStorage, type Audience, digestOfKey, type SignedRequest, type UploadedPart } from "./storage.ts";
 import { sweepFolder } from "./sweep-folder.ts";
 import { createUploadGrants, type UploadGrants } from "./upload-grants.ts";
 
@@ -167,13 +167,21 @@ async function joinParts(
 ): Promise<void> {
   const { objects, multipart, incoming, maxObjectBytes } = files;
   const paths = await multipart.pathsOf(key, uploadId, parts);
+  if (await objects.head(key)) throw storedAlready();
   const receiving = receiveFile(contentsOf(paths), { folder: incoming, maxBytes: maxObjectBytes });
   await using joined = await usable(files, receiving);
-  if (!(await usable(files, objects.add(joined.path, key)))) {
-    throw new AetherError("conflict", "The artifact is stored already.", { hint: "Go on to complete." });
+  if (joined.digest !== digestOfKey(key)) {
+    await multipart.end(uploadId); // its parts can never become this artifact
+    throw new AetherError("digest_mismatch", `The joined parts hash to ${joined.digest}, not to what was announced.`, {
+      hint: "The parts were removed; upload the artifact again.",
+    });
   }
+  if (!(await usable(files, objects.add(joined.path, key)))) throw storedAlready();
   await multipart.end(uploadId);
 }
+
+const storedAlready = (): AetherError =>
+  new AetherError("conflict", "The artifact is stored already.", { hint: "Go on to complete." });
 
 async function* contentsOf(paths: string[]): AsyncGenerator<Uint8Array> {
   for (const path of paths) yield* Bun.file(path).stream();

@@ -1,4 +1,4 @@
-import type { Digest } from "../core/digest.ts";
+import { type Digest, isDigest } from "../core/digest.ts";
 
 /** Who will send the signed request: a laptop and a pod may reach the store by different host names. */
 export type Audience = "client" | "runtime";
@@ -64,7 +64,7 @@ export interface ArtifactStorage {
   readonly kind: "filesystem" | "s3";
   /** Throws when the store cannot be read and written now. */
   check(): Promise<void>;
-  /** Whether a signed PUT of other bytes is refused, as far as is known; where it is not, bytes must be hashed again. */
+  /** Whether a signed PUT of other bytes, not in parts, is refused, as far as is known; where it is not, bytes must be hashed again. */
   refusesOtherBytes(): boolean;
   /** A PUT bound to key, checksum, length and expiry, that succeeds at most once (412 when the object exists). */
   presignPut(put: SignedPut): Promise<SignedRequest>;
@@ -84,7 +84,10 @@ export interface ArtifactStorage {
   presignPart(part: SignedPart): Promise<SignedRequest>;
   /** The finished parts of an upload, in order; `not_found` when it was completed or aborted. */
   listParts(key: string, uploadId: string): Promise<ListedPart[]>;
-  /** Joins the parts in order; `bad_request` when one is missing or its etag differs. */
+  /**
+   * Joins the parts in order; `bad_request` when one is missing or its etag differs. Files are hashed as they are joined,
+   * and others than the key's digest end the upload with `digest_mismatch`; S3 does not compare.
+   */
   completeMultipart(key: string, uploadId: string, parts: UploadedPart[]): Promise<void>;
   /** Idempotent: parts are deleted and their URLs stop. */
   abortMultipart(key: string, uploadId: string): Promise<void>;
@@ -94,3 +97,9 @@ export interface ArtifactStorage {
 
 /** The key an artifact's bytes are stored under; bytes are stored per app. */
 export const artifactKey = (app: string, digest: Digest): string => `artifacts/${app}/${digest}/app.tar.gz`;
+
+/** The digest that a key of `artifactKey` names. */
+export function digestOfKey(key: string): Digest | undefined {
+  const digest = key.split("/").at(-2);
+  return isDigest(digest) ? digest : undefined;
+}

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { artifacts } from "../../src/db/schema.ts";
 import { createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
 
@@ -24,6 +25,14 @@ withDatabases("uploads in parts that are begun anew", (open) => {
       body: { code: "conflict", hint: "Complete the upload: POST /artifacts/complete." },
     });
     expect(await aether.send("POST", "/artifacts/complete", request)).toMatchObject({ body: { status: "stored" } });
+  });
+
+  test("one is hashed as a whole, also where hashing is off", async () => {
+    await using aether = await createHarness({ open, settings: { verifyRemoteHash: false } });
+    const { request, upload, parts } = await start(aether, someBytes("known by its parts alone"));
+    await aether.storage.completeMultipart(upload.storage_key, upload.upload_id, parts);
+    expect((await aether.send("POST", "/artifacts/complete", request)).status).toBe(200);
+    expect(await aether.control.db.select().from(artifacts)).toMatchObject([{ status: "stored", verified: true }]);
   });
 
   test("one that storage has swept gets a new id, and one that is under way keeps its own", async () => {

@@ -105,6 +105,24 @@ describe.skipIf(!s3Tier().available)("with artifacts in S3", () => {
       expect(await timesHashed(aether)).toBe(1);
     });
 
+    test("other bytes sent in parts are found out and deleted, also where hashing is off or ends below their size", async () => {
+      for (const settings of [{ verifyRemoteHash: false }, { remoteHashMaxBytes: 1 }]) {
+        await using aether = await start(settings);
+        const { request, key } = announce("good bytes");
+        const { body: upload } = await aether.send("POST", "/artifacts/multipart/init", request);
+        const part = { ...request, upload_id: upload.upload_id, part_number: 1 };
+        const { body: signed } = await aether.send("POST", "/artifacts/multipart/presign-part", part);
+        const sent = await put({ upload_url: signed.url, headers: signed.headers }, someBytes("evil bytes"));
+        const parts = [{ part_number: 1, etag: sent.headers.get("etag") ?? "" }];
+        const join = { ...request, upload_id: upload.upload_id, parts };
+        expect(await aether.send("POST", "/artifacts/multipart/complete", join)).toMatchObject({
+          status: 400,
+          body: { code: "digest_mismatch" },
+        });
+        expect(await aether.bucket.storage.head(key)).toBeUndefined();
+      }
+    });
+
     test("an abandoned upload's URL stores nothing; asked for again, it goes on (REG-E1)", async () => {
       await using aether = await start();
       const { bytes, request, key } = announce("changed my mind");

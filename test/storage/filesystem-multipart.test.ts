@@ -45,13 +45,23 @@ test("a part sent again replaces its earlier self", async () => {
   await using server = await storageServer();
   const uploadId = await server.storage.startMultipart(whole.key);
   const old = await sendPart(server, uploadId, 1, "old");
-  const fresh = await sendPart(server, uploadId, 1, "new");
-  expect((await server.storage.listParts(whole.key, uploadId)).map(({ sizeBytes }) => sizeBytes)).toEqual([3]);
+  const fresh = await sendPart(server, uploadId, 1, whole.data);
+  expect((await server.storage.listParts(whole.key, uploadId)).map(({ sizeBytes }) => sizeBytes)).toEqual([33]);
   await expect(server.storage.completeMultipart(whole.key, uploadId, [old])).rejects.toMatchObject({
     code: "bad_request",
   });
   await server.storage.completeMultipart(whole.key, uploadId, [fresh]);
-  expect(await new Response(await server.storage.read(whole.key)).text()).toBe("new");
+  expect(await new Response(await server.storage.read(whole.key)).bytes()).toEqual(whole.data);
+});
+
+test("parts that together are not what the key names are refused, and removed", async () => {
+  await using server = await storageServer();
+  const uploadId = await server.storage.startMultipart(whole.key);
+  const parts = [await sendPart(server, uploadId, 1), await sendPart(server, uploadId, 3)];
+  await expect(server.storage.completeMultipart(whole.key, uploadId, parts)).rejects.toMatchObject({
+    code: "digest_mismatch",
+  });
+  expect(await server.files()).toEqual([]);
 });
 
 test("complete refuses missing, disordered, doubled and forged parts, and none at all", async () => {
