@@ -78,9 +78,11 @@ export async function presignPart(
 ): Promise<SignedRequest> {
   const artifact = await getUpload(control, { app, digest, uploadId });
   const limit = artifact.sizeBytes ?? control.settings.maxArtifactSizeBytes;
-  if (sizeBytes !== undefined && sizeBytes > limit) throw partTooLong(sizeBytes, limit);
-  const maxBytes = sizeBytes ?? limit - (await sizeOfParts(control, artifact, (part) => part !== partNumber));
-  if (maxBytes <= 0) throw partTooLong(1, 0);
+  // Parts of one size that fit up to this one need no look at the store.
+  const mayNotFit = sizeBytes === undefined || partNumber * sizeBytes > limit;
+  const held = mayNotFit ? await sizeOfParts(control, artifact, (part) => part !== partNumber) : 0;
+  const maxBytes = limit - held;
+  if ((sizeBytes ?? 1) > maxBytes) throw partTooLong(sizeBytes ?? 1, Math.max(0, maxBytes));
   crashPoint("part-presigned");
   control.metrics.multipartPartPresigns.inc();
   if (sizeBytes !== undefined) control.metrics.multipartPartSize.observe(sizeBytes);

@@ -35,6 +35,24 @@ withDatabases("uploads in parts that are begun anew", (open) => {
     expect(await aether.control.db.select().from(artifacts)).toMatchObject([{ status: "stored", verified: true }]);
   });
 
+  test("no part is signed for more than the others leave of what was announced", async () => {
+    await using aether = await createHarness({ open });
+    const bytes = someBytes("twenty bytes, no more");
+    const { request, upload } = await start(aether, bytes);
+    const signPart = (part_number: number, size_bytes: number) =>
+      aether.send("POST", "/artifacts/multipart/presign-part", {
+        ...request,
+        upload_id: upload.upload_id,
+        part_number,
+        size_bytes,
+      });
+    for (const part of [2, 10_000]) {
+      expect(await signPart(part, bytes.length)).toMatchObject({ status: 400, body: { code: "size_exceeded" } });
+    }
+    expect((await signPart(1, bytes.length)).status).toBe(200); // again, in place of its earlier self
+    expect((await signPart(1, bytes.length + 1)).status).toBe(400);
+  });
+
   test("one that storage has swept gets a new id, and one that is under way keeps its own", async () => {
     await using aether = await createHarness({ open });
     const { request, upload } = await start(aether, someBytes("forgotten in the middle"));
