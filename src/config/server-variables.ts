@@ -85,7 +85,11 @@ export const serverVariables = {
     .min(1)
     .default(10)
     .describe("Stored artifacts that are kept for each app, the newest; what runs or can be rolled back to always is"),
-  AETHER_RETAIN_MAX_AGE_SECS: count.min(1).optional().describe("Older ones are removed as well; default: any age"),
+  AETHER_RETAIN_MAX_AGE_SECS: count
+    .min(1)
+    .max(3_000_000_000)
+    .optional()
+    .describe("Older ones are removed as well, at most 3000000000; default: any age"),
   AETHER_PENDING_TTL_SECS: count.min(1).default(86_400).describe("An upload that is not completed by then is removed"),
   AETHER_PENDING_GC_INTERVAL_SECS: count
     .min(1)

@@ -77,7 +77,8 @@ async function findRetirable(
   const result = await db.execute(sql`
     with kept as (
       select id as app_id, coalesce(retain_latest, ${settings.retainLatestPerApp}::int) as latest,
-        coalesce(retain_max_age_secs, ${settings.retainMaxAgeSecs ?? null}::bigint) as max_age
+        -- no time lies much further back, and one app's number would stop the retention of all
+        least(coalesce(retain_max_age_secs, ${settings.retainMaxAgeSecs ?? null}::bigint), 3000000000) as max_age
       from apps where ${appId}::uuid is null or id = ${appId}::uuid
     ), placed as (
       select a.id, a.app_id, a.completed_at,

@@ -77,6 +77,16 @@ withDatabases("retention", (open) => {
     expect(await stored(aether)).toEqual([]);
   });
 
+  test("an age that no time lies back keeps all of its app, and hinders no other's retention", async () => {
+    await using aether = await createHarness({ open, settings: { retainMaxAgeSecs: 600 } });
+    await stores(aether, ["a", "b"]);
+    await aether.control.db.update(apps).set({ retainMaxAgeSecs: Number.MAX_SAFE_INTEGER });
+    await aether.store("other", someBytes("of an app with the server's age"));
+    aether.advance(60 * minute);
+    expect(await retireArtifacts(aether.control)).toBe(1);
+    expect(await stored(aether)).toHaveLength(2);
+  });
+
   test("what runs, what waits to run, and what one could roll back to never goes", async () => {
     await using aether = await createHarness({ open, settings: { retainLatestPerApp: 2, retainMaxAgeSecs: 1 } });
     const [longAgo = "", before = "", runs = "", superseded = "", failed = "", waits = "", unused = ""] = await stores(

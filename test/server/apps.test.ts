@@ -68,6 +68,7 @@ withDatabases("apps", (open) => {
     [{ max_artifacts: 1.5 }],
     [{ max_artifacts: 2 ** 31 }],
     [{ max_total_bytes: 2 ** 60 }],
+    [{ retain_max_age_secs: 3_000_000_001 }],
     [{ max_artefacts: 3 }],
     [{ name: "other" }],
   ])("PATCH with %j is bad_request", async (body) => {

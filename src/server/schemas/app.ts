@@ -13,7 +13,7 @@ const limits = {
   max_artifacts: limit(0, int32),
   max_total_bytes: limit(0),
   retain_latest: limit(1, int32),
-  retain_max_age_secs: limit(1),
+  retain_max_age_secs: limit(1, 3_000_000_000), // Postgres has no time that is much further back
 };
 
 export const changedApp = z.strictObject(limits).partial().openapi("ChangedApp") satisfies z.ZodType<AppLimitsRequest>;
