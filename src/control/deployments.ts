@@ -9,6 +9,7 @@ import { definePrepared } from "../db/prepared.ts";
 import { apps, deployments } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
+import { isUuid } from "../lib/uuid.ts";
 import { lockApp, lockAppNamed } from "./app-lock.ts";
 import { type App, getApp } from "./apps.ts";
 import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
@@ -137,7 +138,7 @@ export async function listDeployments(
 
 /** One deployment of the scope, or `not_found`. */
 export async function getDeployment({ db }: Control, id: string, scope: Scope): Promise<NamedDeployment> {
-  const [found] = /^[0-9a-f-]{36}$/.test(id) ? await byId(db).execute({ id }) : [];
+  const [found] = isUuid(id) ? await byId(db).execute({ id }) : [];
   if (found && (scope === undefined || scope.includes(found.app))) return found;
   throw new AetherError("not_found", `There is no deployment "${id}".`);
 }

@@ -7,6 +7,7 @@ import type { Role } from "../core/roles.ts";
 import type { Queryable, Tx } from "../db/client.ts";
 import { auditEvents, tokens } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
+import { isUuid } from "../lib/uuid.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
@@ -126,9 +127,7 @@ function record(
 }
 
 async function lockToken(tx: Tx, id: string): Promise<Token> {
-  const [token] = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
-    ? await tx.select().from(tokens).where(eq(tokens.id, id)).for("update")
-    : [];
+  const [token] = isUuid(id) ? await tx.select().from(tokens).where(eq(tokens.id, id)).for("update") : [];
   if (token) return token;
   throw new AetherError("not_found", `There is no token "${id}".`, { hint: "See aether tokens list." });
 }

@@ -4,6 +4,7 @@ import { isEventPattern } from "../core/events.ts";
 import { receiverProblem } from "../core/receiver-address.ts";
 import { apps, webhookDeliveries, webhooks } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
+import { isUuid } from "../lib/uuid.ts";
 import { getApp } from "./apps.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
@@ -103,8 +104,6 @@ export async function listDeliveries(
 
 /** What a webhook's secret is sealed for. */
 export const secretContext = (id: string): string => `webhook ${id}`;
-
-const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 
 // One for all apps is seen by those who may see all.
 const isInScope = ({ app }: NamedWebhook, scope: Scope): boolean =>

@@ -137,6 +137,13 @@ test("only stored artifacts of the same app can be deployed", async () => {
   }
 });
 
+test.each(["-".repeat(36), "0".repeat(36), "x"])("what is no id names no deployment: %s", async (id) => {
+  await using aether = await createHarness();
+  for (const path of [`/deployments/${id}`, `/deployments/${id}/status`]) {
+    expect(await aether.send("GET", path)).toMatchObject({ status: 404, body: { code: "not_found" } });
+  }
+});
+
 test("a download is a redirect to a signed URL that gives the bytes", async () => {
   await using aether = await createHarness();
   const { digest } = await aether.store("shop", someBytes("the bytes"));
