@@ -161,6 +161,21 @@ withDatabases("idempotency keys", (open) => {
   });
 });
 
+withDatabases("keys of deployments", (open) => {
+  test("what is no key is refused, and an empty header is none", async () => {
+    await using aether = await createHarness({ open });
+    const { digest } = await aether.store("shop", someBytes("one"));
+    const deploy = (value: string) => aether.send("POST", "/deployments", { app_name: "shop", digest }, key(value));
+    const incompressible = Array.from({ length: 48 }, (_, at) => digestOf(someBytes(String(at)))).join("");
+    for (const wrong of [incompressible, "k".repeat(256), "two words"]) {
+      expect(await deploy(wrong)).toMatchObject({ status: 400, body: { code: "bad_request" } });
+    }
+    expect([(await deploy("")).body, (await deploy("")).body]).toMatchObject([{ version: 1 }, { version: 2 }]);
+    expect((await createApp(aether, "other", key(""))).status).toBe(201);
+    expect((await createApp(aether, "another", key(""))).status).toBe(201);
+  });
+});
+
 test("what is no key is refused", async () => {
   await using aether = await createHarness();
   for (const wrong of ["k".repeat(256), "two words"]) {

@@ -24,8 +24,10 @@ const keyPattern = /^[\x21-\x7e]{1,255}$/;
 /** A POST repeated under its `Idempotency-Key` gets the first answer again, and is carried out once (Stripe's rules). */
 export function idempotency({ waitMs = 5_000 } = {}) {
   return createMiddleware<ServerEnv>(async function idempotency(c, next) {
-    if (c.req.method !== "POST" || decideThemselves.has(c.req.path)) return next();
-    const request = await keyedRequest(c);
+    if (c.req.method !== "POST") return next();
+    const key = headerKey(c);
+    if (decideThemselves.has(c.req.path)) return next();
+    const request = await keyedRequest(c, key);
     if (request === undefined) return next();
     const state = await claimOrWait(c, request, waitMs);
     if ("answer" in state) return replay(c, state.answer);
@@ -33,16 +35,25 @@ export function idempotency({ waitMs = 5_000 } = {}) {
   });
 }
 
-async function keyedRequest(c: Context<ServerEnv>): Promise<KeyedRequest | undefined> {
+/** The key that the header gives; an empty one is none. */
+export function headerKey(c: Context<ServerEnv>): string | undefined {
+  const key = c.req.header("idempotency-key");
+  return key === undefined || key === "" ? undefined : parseKey(key);
+}
+
+async function keyedRequest(c: Context<ServerEnv>, named: string | undefined): Promise<KeyedRequest | undefined> {
   const body = await c.req.text(); // Hono keeps it for the handler
   const json = parseObject(body);
-  const key = c.req.header("idempotency-key") ?? json.idempotency_key;
-  if (key === undefined || key === null) return undefined;
-  if (typeof key !== "string" || !keyPattern.test(key)) {
-    throw new AetherError("bad_request", "An idempotency key has 1 to 255 visible ASCII characters.");
-  }
+  const given = named ?? json.idempotency_key;
+  if (given === undefined || given === null) return undefined;
+  const key = parseKey(given);
   const { pathname, search } = new URL(c.req.url);
   return { scope: scopeOf(c, json), key, route: `POST ${pathname}${search}`, bodyHash: sha256(body) };
+}
+
+function parseKey(key: unknown): string {
+  if (typeof key === "string" && keyPattern.test(key)) return key;
+  throw new AetherError("bad_request", "An idempotency key has 1 to 255 visible ASCII characters.");
 }
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -4,6 +4,7 @@ import { createDeployment, getDeployment, listDeployments } from "../../control/
 import { readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import type { ServerEnv } from "../context.ts";
+import { headerKey } from "../middleware/idempotency.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import {
@@ -72,7 +73,7 @@ export const deploymentRoutes = createRouter()
         config: body.config,
         replicas: body.replicas,
         signature: body.signature,
-        idempotencyKey: c.req.header("idempotency-key") ?? body.idempotency_key,
+        idempotencyKey: headerKey(c) ?? body.idempotency_key,
       },
       actorOf(c),
     );
