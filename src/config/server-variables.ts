@@ -75,8 +75,9 @@ export const serverVariables = {
   AETHER_REMOTE_HASH_MAX_BYTES: count.default(512 * 1024 ** 2).describe("Larger objects are not hashed again"),
   AETHER_MAX_ARTIFACT_SIZE_BYTES: count
     .min(1)
+    .max(5 * 1024 ** 3) // what S3 takes in one PUT, and an agent fetches
     .default(2 * 1024 ** 3)
-    .describe("Larger artifacts are refused"),
+    .describe("Larger artifacts are refused; at most 5368709120, 5 GiB"),
   AETHER_MAX_ARTIFACTS_PER_APP: count.optional().describe("Stored and pending artifacts an app may have; default: any"),
   AETHER_MAX_TOTAL_BYTES_PER_APP: count
     .optional()

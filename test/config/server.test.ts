@@ -41,7 +41,10 @@ test("every bad variable is reported at once, with its name", () => {
   expect(message).toContain('AETHER_PROT: there is no such variable. Did you mean "AETHER_PORT"?');
 });
 
-test.each([["AETHER_RETAIN_MAX_AGE_SECS", 3_000_000_000]])("%s is at most %d", (name, most) => {
+test.each([
+  ["AETHER_RETAIN_MAX_AGE_SECS", 3_000_000_000],
+  ["AETHER_MAX_ARTIFACT_SIZE_BYTES", 5 * 1024 ** 3],
+])("%s is at most %d", (name, most) => {
   expect(() => parseServerConfig({ HOME: "/home/ada", [name]: String(most) })).not.toThrow();
   expect(thrownBy({ HOME: "/home/ada", [name]: String(most + 1) }).message).toContain(`${name}:`);
 });
