@@ -27,7 +27,7 @@ import type {
 import { AetherError, isFailureCode } from "../lib/errors.ts";
 import { isTimeout } from "../lib/network-reason.ts";
 import { retry } from "../lib/retry.ts";
-import { retryAfter } from "./retry-after.ts";
+import { askedDelayMs, isBusy, retryAfter } from "./retry-after.ts";
 
 export interface ClientOptions {
   server: string;
@@ -150,7 +150,29 @@ async function everyPage<T>(ask: (page: string) => Promise<T[]>): Promise<T[]> {
   }
 }
 
+/** Whoever is asked to come back later does so, when that is within this time. */
+const busyPatienceMs = 60_000;
+
+/** Sends a call; one that is refused because there were too many is sent again when the server asked for it. */
 function createRequest(options: ClientOptions) {
+  const send = createSend(options);
+  return (call: Call): Promise<unknown> => {
+    const patientUntil = performance.now() + busyPatienceMs;
+    const delayMs = (error: unknown) => Math.max(askedDelayMs(error) ?? 0, 200); // never at once, whatever was asked
+    return retry(() => send(call), {
+      attempts: 1,
+      patienceMs: busyPatienceMs,
+      signal: options.signal,
+      // What is transient was repeated already, and may have been done.
+      shouldRetry: (error) =>
+        isBusy(error) && !isTransient(error) && performance.now() + delayMs(error) <= patientUntil,
+      askedDelayMs: delayMs,
+    });
+  };
+}
+
+/** Sends a call, and repeats it when the network fails or the server is away. */
+function createSend(options: ClientOptions) {
   const open = createOpen(options);
   return ({ method, path, body, key, timeoutMs, answers, once = false }: Call): Promise<unknown> => {
     let timeouts = 0;

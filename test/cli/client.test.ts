@@ -91,3 +91,31 @@ test("with patience, a server that is away is asked more than four times", async
   const client = createClient({ server: "http://example.com", signal, fetch, patienceMs: 30_000 });
   expect(await client.apps()).toEqual([]);
 }, 20_000);
+
+/** A server that refuses the first `times` requests and asks to come back after so many seconds. */
+function createBusy(times: number, seconds: string) {
+  let requests = 0;
+  async function ask() {
+    requests += 1;
+    const body = { code: "rate_limited", message: "Too many writes of this token.", request_id: "r1" };
+    if (requests <= times) return Response.json(body, { status: 429, headers: { "retry-after": seconds } });
+    return Response.json({ id: "1", token: "t" });
+  }
+  const fetch = Object.assign(ask, { preconnect() {} });
+  return { client: createClient({ server: "http://example.com", signal, fetch }), requests: () => requests };
+}
+
+test("a server with too much to do is asked again, also for what is made anew each time", async () => {
+  const busy = createBusy(5, "0");
+  expect(await busy.client.createApp("shop")).toMatchObject({ id: "1" });
+  expect(busy.requests()).toBe(6);
+  const once = createBusy(1, "0");
+  expect(await once.client.createToken({ name: "ci", role: "writer" })).toMatchObject({ token: "t" });
+  expect(once.requests()).toBe(2);
+}, 20_000);
+
+test("a server that asks to come back after more than a minute is not waited for", async () => {
+  const busy = createBusy(1, "61");
+  expect(await failureOf(busy.client.createApp("shop"))).toMatchObject({ code: "rate_limited", exitCode: 20 });
+  expect(busy.requests()).toBe(1);
+});
