@@ -86,11 +86,11 @@ export function createClient(options: ClientOptions) {
     capabilities: () => get<Capabilities>("/capabilities", "limits"),
     apps: () => everyPage((page) => get<ListedAppView[]>(`/apps?${page}`, list)),
     app: (name: string) => get<AppView>(appPath(name), "id"),
-    createApp: (name: string) => post<AppView>("/apps", { name }, { answers: "id" }),
+    createApp: (name: string) => post<AppView>("/apps", { name }, { answers: "id", key: crypto.randomUUID() }),
     changeApp: (name: string, limits: AppLimitsRequest) =>
       post<AppView>(appPath(name), limits, { method: "PATCH", answers: "id" }),
-    /** What runs gets its grace to end. */
-    deleteApp: (name: string) => remove(appPath(name), completeMs * 4),
+    /** What runs gets its grace to end, and every artifact is removed: as long as the server takes at most. */
+    deleteApp: (name: string) => remove(appPath(name), completeMs * 60),
     publicKeys: (app: string) => get<PublicKeyView[]>(`${appPath(app)}/public-keys?limit=1000`, list),
     addPublicKey: (app: string, public_key_hex: string) =>
       post<PublicKeyView>(`${appPath(app)}/public-keys`, { public_key_hex }, { answers: "public_key_hex" }),
@@ -125,12 +125,7 @@ export function createClient(options: ClientOptions) {
     webhooks: () => get<WebhookView[]>("/webhooks?limit=1000", list),
     createWebhook: (body: { url: string; secret: string; events: string[]; app?: string }) =>
       post<WebhookView>("/webhooks", body, { answers: "id", key: crypto.randomUUID() }),
-    removeWebhook: async (id: string) => {
-      await createOpen(options)(`/webhooks/${encodeURIComponent(id)}`, {
-        method: "DELETE",
-        signal: AbortSignal.timeout(answerMs),
-      });
-    },
+    removeWebhook: (id: string) => remove(`/webhooks/${encodeURIComponent(id)}`),
     /** The open answer, for streams and raw bodies; an error answer is thrown. */
     open: createOpen(options),
   };
@@ -178,17 +173,22 @@ function createSend(options: ClientOptions) {
     let timeouts = 0;
     // A lost answer may hide a done deed: POST is repeated only because every write here is idempotent or carries a key.
     return retry(
-      async () => {
+      async (attempt) => {
         const response = await open(path, {
           method,
+          timeout: false, // the signal's holds, which may be longer
           headers: {
             ...(body === undefined ? {} : { "content-type": "application/json" }),
             ...(key === undefined ? {} : { "idempotency-key": key }),
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(Math.round(timeoutMs)),
+        }).catch((error: unknown) => {
+          // An earlier attempt removed it, and its answer was lost.
+          if (method === "DELETE" && answers === nothing && attempt > 1 && isNotFound(error)) return undefined;
+          throw error;
         });
-        if (answers === nothing && response.status === 204) return undefined;
+        if (response === undefined || (answers === nothing && response.status === 204)) return undefined;
         const answer = await readJson(response, options);
         if (!hasShape(answer, answers)) throw notAether(options.server);
         return answer;
@@ -263,6 +263,8 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof AetherError) || error.details.reason === notAetherReason) return false;
   return error.code === "unreachable" || error.code === "service_unavailable";
 }
+
+const isNotFound = (error: unknown): boolean => error instanceof AetherError && error.code === "not_found";
 
 /** Whether a request was given up because no answer came. */
 function hasTimedOut(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createClient } from "../../src/cli/client.ts";
+import { createHarness } from "../harness/control-plane.ts";
 import { failureOf } from "../harness/failure-of.ts";
 
 const signal = new AbortController().signal;
@@ -118,4 +119,33 @@ test("a server that asks to come back after more than a minute is not waited for
   const busy = createBusy(1, "61");
   expect(await failureOf(busy.client.createApp("shop"))).toMatchObject({ code: "rate_limited", exitCode: 20 });
   expect(busy.requests()).toBe(1);
+});
+
+/** A real server, and a client that loses its first answer to each writing method: the deed is done all the same. */
+async function createLossy() {
+  const aether = await createHarness();
+  const lost = new Set(["GET"]);
+  async function ask(url: string | URL | Request, init?: RequestInit) {
+    const response = await fetch(url, init);
+    const method = init?.method ?? "GET";
+    if (lost.has(method)) return response;
+    lost.add(method);
+    throw new TypeError("The socket connection was closed unexpectedly");
+  }
+  const client = createClient({ server: aether.api, signal, fetch: Object.assign(ask, { preconnect() {} }) });
+  return { aether, client, lost, [Symbol.asyncDispose]: () => aether[Symbol.asyncDispose]() };
+}
+
+test("creating and deleting an app succeed although the first answer is lost", async () => {
+  await using lossy = await createLossy();
+  expect(await lossy.client.createApp("shop")).toMatchObject({ name: "shop" });
+  await lossy.client.deleteApp("shop");
+  expect([...lossy.lost]).toEqual(["GET", "POST", "DELETE"]);
+  expect(await lossy.client.apps()).toEqual([]);
+});
+
+test("what was never there is not found, also by who deletes it", async () => {
+  await using aether = await createHarness();
+  const client = createClient({ server: aether.api, signal });
+  expect(await failureOf(client.deleteApp("ghost"))).toMatchObject({ code: "not_found" });
 });

@@ -159,6 +159,23 @@ test("a handler that hangs is answered for, and a stream is not cut", async () =
   expect(await stream.text()).toBe("first\nlast\n");
 });
 
+test("removing an app may take longer than another answer", async () => {
+  await using aether = await createHarness({ http: { timeLimits: { answerMs: 100, transferMs: 60_000 } } });
+  await aether.send("POST", "/apps", { name: "shop" });
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { remove } = aether.control.runtime;
+  aether.control.runtime.remove = async (app) => {
+    await ended;
+    return remove(app);
+  };
+  const removing = aether.send("DELETE", "/apps/shop");
+  // Another request is cut meanwhile: the limit of both has passed then.
+  aether.control.runtime.platform = () => new Promise(() => {});
+  expect((await aether.send("GET", "/capabilities")).status).toBe(503);
+  end();
+  expect((await removing).status).toBe(204);
+});
+
 test("a flood of one token is refused with the time to wait, and hinders no other token or app", async () => {
   await using aether = await createGuardedHarness({ http: { rateLimit: { requests: 5, seconds: 10 } } });
   const shop = await aether.makeToken({ role: "deployer", apps: ["shop"] });

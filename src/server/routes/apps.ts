@@ -107,7 +107,6 @@ export const appRoutes = createRouter()
   .openapi(remove, async (c) => {
     const { control, rollouts } = c.var;
     const name = writableApp(c, c.req.valid("param").app);
-    c.env.keepOpen?.(c.req.raw); // what runs gets its grace to end
     await removeApp(control, rollouts, name, actorOf(c));
     return c.body(null, 204);
   })
