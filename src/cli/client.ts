@@ -91,11 +91,11 @@ export function createClient(options: ClientOptions) {
       post<AppView>(appPath(name), limits, { method: "PATCH", answers: "id" }),
     /** What runs gets its grace to end, and every artifact is removed: as long as the server takes at most. */
     deleteApp: (name: string) => remove(appPath(name), completeMs * 60),
-    publicKeys: (app: string) => get<PublicKeyView[]>(`${appPath(app)}/public-keys?limit=1000`, list),
+    publicKeys: (app: string) => everyPage((page) => get<PublicKeyView[]>(`${appPath(app)}/public-keys?${page}`, list)),
     addPublicKey: (app: string, public_key_hex: string) =>
       post<PublicKeyView>(`${appPath(app)}/public-keys`, { public_key_hex }, { answers: "public_key_hex" }),
     revokePublicKey: (app: string, hex: string) => remove(`${appPath(app)}/public-keys/${hex}`),
-    artifacts: (app?: string) => get<ArtifactView[]>(`/artifacts${appQuery(app)}`, list),
+    artifacts: (app?: string) => everyPage((page) => get<ArtifactView[]>(`/artifacts${appQuery(app, page)}`, list)),
     artifact: (digest: string, app?: string) => get<ArtifactView>(`/artifacts/${digest}${appQuery(app)}`, "digest"),
     deployments: (app: string, limit: number) =>
       get<DeploymentView[]>(`${appPath(app)}/deployments?limit=${limit}`, list),
@@ -110,7 +110,7 @@ export function createClient(options: ClientOptions) {
     presignPart: (body: PartRequest) => post<PartView>("/artifacts/multipart/presign-part", body, { answers: "url" }),
     completeMultipart: (body: CompleteRequest & { upload_id: string; parts: PartReceipt[] }) =>
       post<CompleteView>("/artifacts/multipart/complete", body, { answers: "artifact_id", ...hashing(body) }),
-    tokens: () => get<TokenView[]>("/tokens?limit=1000", list),
+    tokens: () => everyPage((page) => get<TokenView[]>(`/tokens?${page}`, list)),
     createToken: (body: TokenRequest) => post<NewTokenView>("/tokens", body, { answers: "token", once: true }),
     rotateToken: (id: string, body: RotationRequest) =>
       post<RotatedTokenView>(`/tokens/${encodeURIComponent(id)}/rotate`, body, { answers: "previous", once: true }),
@@ -122,7 +122,7 @@ export function createClient(options: ClientOptions) {
         timeoutMs: answerMs,
       })) as TokenView,
     audit: (query: URLSearchParams) => get<AuditView[]>(`/audit?${query}`, list),
-    webhooks: () => get<WebhookView[]>("/webhooks?limit=1000", list),
+    webhooks: () => everyPage((page) => get<WebhookView[]>(`/webhooks?${page}`, list)),
     createWebhook: (body: { url: string; secret: string; events: string[]; app?: string }) =>
       post<WebhookView>("/webhooks", body, { answers: "id", key: crypto.randomUUID() }),
     removeWebhook: (id: string) => remove(`/webhooks/${encodeURIComponent(id)}`),
@@ -132,7 +132,11 @@ export function createClient(options: ClientOptions) {
 }
 
 const appPath = (name: string): string => `/apps/${encodeURIComponent(name)}`;
-const appQuery = (app?: string): string => (app === undefined ? "" : `?app=${encodeURIComponent(app)}`);
+
+function appQuery(app?: string, page?: string): string {
+  const parts = [page, app === undefined ? undefined : `app=${encodeURIComponent(app)}`].filter(Boolean);
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
 
 /** All of a list that the server gives in pages. */
 async function everyPage<T>(ask: (page: string) => Promise<T[]>): Promise<T[]> {

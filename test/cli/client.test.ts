@@ -149,3 +149,21 @@ test("what was never there is not found, also by who deletes it", async () => {
   const client = createClient({ server: aether.api, signal });
   expect(await failureOf(client.deleteApp("ghost"))).toMatchObject({ code: "not_found" });
 });
+
+test("a list is whole, however many pages the server gives it in", async () => {
+  const all = Array.from({ length: 2_001 }, (_, id) => ({ id }));
+  const asked: (string | null)[] = [];
+  async function ask(url: string | URL | Request) {
+    const { searchParams } = new URL(String(url));
+    asked.push(searchParams.get("app"));
+    const offset = Number(searchParams.get("offset") ?? 0);
+    return Response.json(all.slice(offset, offset + Number(searchParams.get("limit") ?? 100)));
+  }
+  const fetch = Object.assign(ask, { preconnect() {} });
+  const client = createClient({ server: "http://example.com", signal, fetch });
+  const lists = [client.artifacts(), client.apps(), client.publicKeys("shop"), client.tokens(), client.webhooks()];
+  for (const list of lists) expect(await list).toHaveLength(all.length);
+  asked.length = 0;
+  expect(await client.artifacts("shop")).toHaveLength(all.length);
+  expect(asked).toEqual(["shop", "shop", "shop"]);
+});
