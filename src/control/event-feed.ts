@@ -49,7 +49,8 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
   let start = 0;
   let head: number | undefined;
   let listening = 0;
-  let changed = Promise.withResolvers<void>();
+  /** Who waits for what comes next. */
+  const waiters = new Set<() => void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;
   let again: Promise<void> | undefined;
@@ -77,8 +78,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
       if (last === undefined || last === null) return;
       keep(lines.map(toEvent).filter((event) => event !== undefined));
       head = from = last;
-      changed.resolve();
-      changed = Promise.withResolvers();
+      wake(waiters);
     }
   }
 
@@ -143,12 +143,12 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
       async next(withinMs, signal) {
         const deadline = performance.now() + withinMs;
         while (!signal.aborted && !closed) {
-          const { promise } = changed;
           const events = head === undefined || place >= head ? [] : await page();
           if (events.length > 0) return events;
           const left = deadline - performance.now();
           if (left <= 0) break;
-          if (head === undefined || place >= head) await soonest(promise, left, signal);
+          // No pause between this look and the wait: nothing can come unnoticed.
+          if (!closed && (head === undefined || place >= head)) await soonest(waiters, left, signal);
         }
         return [];
       },
@@ -171,7 +171,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
     async close() {
       closed = true;
       clearTimeout(timer);
-      changed.resolve();
+      wake(waiters);
       await again?.catch(() => {});
       await running?.catch(() => {});
     },
@@ -186,16 +186,23 @@ async function readPage(db: Db, after: number): Promise<EventView[]> {
   return found.map((row) => toEvent(toLine(row))).filter((event) => event !== undefined);
 }
 
-/** Until `promise` resolves, `ms` have passed, or `signal` aborts. */
-async function soonest(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+function wake(waiters: Set<() => void>): void {
+  for (const end of waiters) end();
+}
+
+/** Until it is woken, `ms` have passed, or `signal` aborts; leaves nothing behind, since listeners wait for days. */
+async function soonest(waiters: Set<() => void>, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const end = () => resolve();
   const timer = setTimeout(end, ms);
+  waiters.add(end);
   signal.addEventListener("abort", end, { once: true });
   try {
-    await Promise.race([promise, ended]);
+    await ended;
   } finally {
     clearTimeout(timer);
+    waiters.delete(end);
     signal.removeEventListener("abort", end);
   }
 }

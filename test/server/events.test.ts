@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Control } from "../../src/control/control.ts";
@@ -122,6 +123,21 @@ withDatabases("events", (open) => {
     const got = await Promise.all(listeners.map((listener) => listener.next(1_000, signal)));
     expect(got.map((events) => events.length)).toEqual(listeners.map(() => 3));
     expect(reads.count()).toBeLessThan(6);
+  });
+
+  test("a listener that waits in vain leaves nothing in memory", async () => {
+    await using database = await open();
+    await using feed = disposable(createEventFeed({ db: database.db, log: noLog }));
+    const listener = await feed.listen();
+    const signal = new AbortController().signal;
+    const promises = () => {
+      Bun.gc(true);
+      return heapStats().objectTypeCounts.Promise ?? 0;
+    };
+    const before = promises();
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(Array.from({ length: 500 }, () => listener.next(1, signal)));
+    expect(promises() - before).toBeLessThan(2_500);
   });
 
   test("a listener that fell far behind reads on from the database, without a gap or a double", async () => {
