@@ -41,7 +41,7 @@ export const serverVariables = {
     .string()
     .regex(/^postgres(ql)?:\/\//, "must start with postgres://")
     .optional()
-    .describe("A Postgres; default: an embedded one in the data folder"),
+    .describe("A Postgres, also behind PgBouncer 1.21 or newer; default: an embedded one in the data folder"),
   AETHER_API_TOKENS: z.string().optional().describe("Accepted tokens: token:role[:name], separated by commas"),
   AETHER_AUTH_REQUIRED: flag
     .optional()

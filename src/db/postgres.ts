@@ -43,13 +43,17 @@ export async function openPostgres(url: string, log: DatabaseLog): Promise<Datab
   }
 }
 
+/** Inserts of many rows and long lists have another text for each length: those are not worth remembering. */
+const mostPrepared = 50;
+
 /**
  * drizzle sends all queries as "unsafe" ones, which postgres.js describes anew each time: two journeys for each. Prepared,
  * they take one, and the server parses them once a connection.
  */
 function preparing<S extends postgres.Sql | postgres.TransactionSql>(client: S): S {
   const { unsafe } = client;
-  client.unsafe = (query, parameters, options) => unsafe(query, parameters, { prepare: true, ...options });
+  client.unsafe = (query, parameters = [], options = {}) =>
+    unsafe(query, parameters, { ...options, prepare: parameters.length <= mostPrepared });
   if ("begin" in client) {
     const { begin } = client;
     const transaction = (work: (tx: postgres.TransactionSql) => unknown) => begin((tx) => work(preparing(tx)));
