@@ -58,8 +58,8 @@ async function removeRows({ db, now }: Control, { id, name }: App, actor: Actor)
     await tx.delete(deployments).where(eq(deployments.appId, id));
     await tx.delete(artifacts).where(eq(artifacts.appId, id));
     await tx.delete(publicKeys).where(eq(publicKeys.appId, id));
-    await tx.delete(apps).where(eq(apps.id, id));
     const change = { before: "deleting", after: "deleted", at: now(), detail: { name } };
-    await recordTransition(tx, actor, { subject: "app", id, appId: id, ...change });
+    await recordTransition(tx, actor, { subject: "app", id, appId: id, ...change }); // while the row still has the name
+    await tx.delete(apps).where(eq(apps.id, id));
   });
 }

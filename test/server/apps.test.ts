@@ -106,6 +106,8 @@ withDatabases("apps", (open) => {
     for (const table of [artifacts, deployments, publicKeys])
       expect(await aether.control.db.select().from(table).where(eq(table.appId, app.id))).toEqual([]);
     expect((await actionsOf(aether, app.id)).slice(-2)).toEqual(["app.deleting", "app.deleted"]);
+    const { body: lines } = await aether.send("GET", "/audit?app=shop");
+    expect(lines[0]).toMatchObject({ action: "app.deleted", app: "shop" });
     expect((await aether.send("HEAD", `/artifacts/${other.digest}?app=other`)).status).toBe(200);
     expect(await Array.fromAsync(aether.storage.list("artifacts/other/"))).toHaveLength(2);
 
