@@ -1,3 +1,5 @@
+import { and, inArray, isNull } from "drizzle-orm";
+import { apps } from "../db/schema.ts";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
@@ -19,6 +21,8 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   const { runtime, log } = control;
   /** Deployments that the runtime was given, with the public keys it was given for them. */
   const applied = new Map<string, string>();
+  /** The apps that this process had the runtime run, by their id: a name may come back as another app. */
+  const given = new Map<string, string>();
   let writing: Promise<void> = Promise.resolve();
   let reconciling: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -42,6 +46,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     const keys = String(publicKeys);
     if (applied.get(id) === keys) return;
     applied.set(id, keys);
+    given.set(appId, named.app);
     try {
       await runtime.apply({ ...toRelease(control, named), ...(publicKeys ? { publicKeys } : {}) });
     } catch (error) {
@@ -57,7 +62,30 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     const wanted = await listWanted(control);
     const ids = new Set(wanted.map(({ deployment }) => deployment.id));
     for (const id of applied.keys()) if (!ids.has(id)) applied.delete(id);
+    await removeGone(new Set(wanted.map(({ deployment }) => deployment.appId)));
     for (const named of wanted) await apply(named);
+  }
+
+  /** Stops what another server was asked to delete: it reached its own runtime only. */
+  async function removeGone(wanted: Set<string>): Promise<void> {
+    const missing = [...given.keys()].filter((id) => !wanted.has(id));
+    if (missing.length === 0) return;
+    const isLive = and(inArray(apps.id, missing), isNull(apps.deletingAt));
+    const live = new Set((await control.db.select({ id: apps.id }).from(apps).where(isLive)).map(({ id }) => id));
+    for (const [id, app] of given) {
+      if (!missing.includes(id) || live.has(id)) continue;
+      try {
+        await runtime.remove(app);
+        given.delete(id);
+      } catch (error) {
+        log.error("an app that was deleted could not be stopped, it is tried again", { app, error });
+      }
+    }
+  }
+
+  async function remove(app: string): Promise<void> {
+    await runtime.remove(app);
+    for (const [id, name] of given) if (name === app) given.delete(id);
   }
 
   await runtime.start((event) => {
@@ -76,7 +104,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
       return reconciling;
     },
     remove: (app) => {
-      const removed = reconciling.catch(() => {}).then(() => runtime.remove(app));
+      const removed = reconciling.catch(() => {}).then(() => remove(app));
       reconciling = removed;
       return removed;
     },

@@ -78,6 +78,20 @@ describe.skipIf(!postgresTier().available)("two servers on one Postgres", () => 
     expect(await db.select().from(deployments)).toHaveLength(1);
   });
 
+  test("an app that one was asked to delete is stopped by the other too, and no other app is", async () => {
+    await using servers = await createTwoServers();
+    const { one, two } = servers;
+    for (const name of ["shop", "blog"]) {
+      const { digest } = await one.store(name, someBytes(name));
+      await one.send("POST", "/deployments", { app_name: name, digest });
+    }
+    await two.rollouts.reconcile();
+    expect(two.runtime.applied.map(({ app }) => app)).toEqual(["shop", "blog"]);
+    expect((await one.send("DELETE", "/apps/shop")).status).toBe(204);
+    for (const server of [one, two, one, two]) await server.rollouts.reconcile();
+    expect([one.runtime.removed, two.runtime.removed]).toEqual([["shop"], ["shop"]]);
+  });
+
   test("of retention and a deployment at the same time, one wins and the other sees it (F13)", async () => {
     await using servers = await createTwoServers({ settings: { retainLatestPerApp: 1 } });
     const { one, two } = servers;
