@@ -49,7 +49,12 @@ export function createLogger(options: {
 }
 
 function toJsonLine(line: LogFields): string {
-  return `${JSON.stringify(line, (_, value) => (value instanceof Error ? describeError(value) : value))}\n`;
+  // Before JSON.stringify asks an error for its toJSON, which leaves the story out.
+  const told = Object.entries(line).map(([name, value]) => [
+    name,
+    value instanceof Error ? describeError(value) : value,
+  ]);
+  return `${JSON.stringify(Object.fromEntries(told))}\n`;
 }
 
 function toTextLine({ time, level, message, ...fields }: LogFields): string {
@@ -62,7 +67,12 @@ function textOf(value: unknown): string {
   return typeof value === "string" && !/[\s"]/.test(value) ? value : JSON.stringify(value);
 }
 
+/** drizzle writes the parameters of a failed query into its message: hashes, sealed values, and whatever else was stored. */
+function withoutParameters(story: string): string {
+  return story.replace(/\nparams: [\s\S]*?(?=\n {4}at |$)/g, "\nparams: [left out]");
+}
+
 function describeError(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${describeError(error.cause)}` : "";
-  return `${error.stack ?? error.message}${cause}`;
+  return `${withoutParameters(error.stack ?? error.message)}${cause}`;
 }
