@@ -28,7 +28,7 @@ export async function waitUntilAnswering(target: ProbeTarget, signal: AbortSigna
   for (let pauseMs = 10; !signal.aborted; pauseMs = Math.min(pauseMs * 1.2, 250)) {
     const seen = await probe(target, signal);
     if (seen.kind === "answering") return seen;
-    if (!signal.aborted || seen.kind !== "refused") last = seen; // cut off before it connected says nothing
+    if (!signal.aborted || last.kind === "refused") last = seen; // one that was cut off says less than one before
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
   }
   return last;
