@@ -3,7 +3,8 @@ import { apps } from "../db/schema.ts";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
-import { listWanted, markFailed, markRunning, type NamedDeployment } from "./deployments.ts";
+import { markFailed, markRunning } from "./deployment-transitions.ts";
+import { listWanted, type NamedDeployment } from "./deployments.ts";
 import { activeKeys } from "./keys.ts";
 
 /** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { createDeployment, getDeployment, listDeployments } from "../../control/deployments.ts";
+import { createDeployment } from "../../control/deployment-creation.ts";
+import { getDeployment, listDeployments } from "../../control/deployments.ts";
 import { readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import type { ServerEnv } from "../context.ts";

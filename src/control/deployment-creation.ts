@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { and, eq, max } from "drizzle-orm";
+import type { AppConfig } from "../core/app-config.ts";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import type { Tx } from "../db/client.ts";
+import { deployments } from "../db/schema.ts";
+import { crashPoint } from "../lib/crash-point.ts";
+import { AetherError } from "../lib/errors.ts";
+import { lockAppNamed } from "./app-lock.ts";
+import type { App } from "./apps.ts";
+import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
+import type { Actor, Control } from "./control.ts";
+import { recordDeployments, supersede } from "./deployment-transitions.ts";
+import type { Deployment } from "./deployments.ts";
+import { assertLive } from "./live-app.ts";
+import { assertSigned, attachSignature, type Signed, verifySignature } from "./signatures.ts";
+import { transact } from "./transactions.ts";
+
+/** `replayed` when its idempotency key had made it before. */
+export type CreatedDeployment = Deployment & { replayed: boolean };
+
+export interface NewDeployment {
+  app: string;
+  digest?: string | undefined;
+  artifactUrl?: string | undefined;
+  config?: AppConfig | undefined;
+  replicas?: number | undefined;
+  /** Of the digest, for an artifact that was stored without one. */
+  signature?: string | undefined;
+  idempotencyKey?: string | undefined;
+}
+
+/** Records what is wanted; the rollout makes it so. The same idempotency key gives the same deployment. */
+export async function createDeployment(
+  control: Control,
+  wanted: NewDeployment,
+  actor: Actor,
+): Promise<CreatedDeployment> {
+  const digest = wantedDigest(wanted);
+  const signed = await signatureOf(control, { ...wanted, digest });
+  const create = async (tx: Tx): Promise<CreatedDeployment> => {
+    // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts. It also
+    // keeps retention out, so that what is found stored here stays.
+    const app = assertLive(await lockAppNamed(tx, wanted.app));
+    const earlier = await findByKey(tx, app, wanted.idempotencyKey);
+    if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
+    const at = control.now();
+    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at });
+    const [{ newest } = { newest: null }] = await tx
+      .select({ newest: max(deployments.version) })
+      .from(deployments)
+      .where(eq(deployments.appId, app.id));
+    const superseded = await supersede(tx, { app, status: "pending", at });
+    const deployment: Deployment = {
+      ...blank,
+      id: randomUUID(),
+      appId: app.id,
+      artifactId: artifact.id,
+      digest,
+      version: (newest ?? 0) + 1,
+      config: wanted.config ?? null,
+      replicas: wanted.replicas ?? 1,
+      signature: artifact.signature,
+      idempotencyKey: wanted.idempotencyKey ?? null,
+      createdAt: at,
+      lastTransitionAt: at,
+    };
+    await tx.insert(deployments).values(deployment);
+    await recordDeployments(tx, actor, [
+      ...superseded.map((old) => ({ deployment: old, before: "pending" })),
+      { deployment, before: null },
+    ]);
+    return { ...deployment, replayed: false };
+  };
+  const created = await transact(control, create, { repeatable: wanted.idempotencyKey !== undefined });
+  crashPoint("deployment-created");
+  return created;
+}
+
+/** What a deployment begins with. */
+const blank = {
+  status: "pending",
+  process: "web",
+  environment: "production",
+  devHot: false,
+  failureReason: null,
+  failureMessage: null,
+  failureLog: null,
+} as const;
+
+async function signatureOf(
+  { db }: Control,
+  { app, digest, signature }: { app: string; digest: Digest; signature?: string | undefined },
+): Promise<Signed | undefined> {
+  return signature === undefined ? undefined : verifySignature(db, { app, digest, signature });
+}
+
+/** The stored artifact with its signature, if it may be deployed. */
+async function getDeployable(
+  control: Control,
+  tx: Tx,
+  { app, digest, signed, ...by }: { app: App; digest: Digest; signed: Signed | undefined; actor: Actor; at: Date },
+): Promise<NamedArtifact> {
+  const unsigned = await getStoredArtifact({ db: tx }, digest, [app.name]);
+  if (signed) await attachSignature(tx, unsigned.artifact, { signed, ...by });
+  const found = signed ? await getStoredArtifact({ db: tx }, digest, [app.name]) : unsigned;
+  assertSigned(control, found);
+  return found;
+}
+
+async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Deployment | undefined> {
+  if (key === undefined) return undefined;
+  const [found] = await tx
+    .select()
+    .from(deployments)
+    .where(and(eq(deployments.appId, app.id), eq(deployments.idempotencyKey, key)));
+  return found;
+}
+
+function assertSameRequest(deployment: Deployment, wanted: NewDeployment, digest: Digest): Deployment {
+  const same =
+    deployment.digest === digest &&
+    deployment.replicas === (wanted.replicas ?? 1) &&
+    isDeepStrictEqual(deployment.config ?? undefined, wanted.config);
+  if (same) return deployment;
+  throw new AetherError("idempotency_conflict", "This idempotency key was used for another deployment.", {
+    hint: "Use a new key.",
+  });
+}
+
+/** An `artifact_url` is resolved to a digest of that app and never fetched as given. */
+function wantedDigest({ app, digest, artifactUrl }: NewDeployment): Digest {
+  if (digest !== undefined || artifactUrl === undefined) return parseDigest(digest, { prefix: true });
+  const path = URL.canParse(artifactUrl) ? new URL(artifactUrl).pathname : artifactUrl;
+  const match =
+    /(?:^|\/)artifacts\/([a-z][-a-z0-9]*)\/([0-9a-f]{64})\/app\.tar\.gz$/.exec(path) ??
+    /()\/artifacts\/([0-9a-f]{64})\/download$/.exec(path);
+  if (match && (match[1] === "" || match[1] === app)) return parseDigest(match[2]);
+  throw new AetherError("not_found", "The artifact_url names no stored artifact of this app.", {
+    hint: "Send the artifact's digest instead.",
+  });
+}

@@ -1,0 +1,94 @@
+import { and, eq } from "drizzle-orm";
+import type { DeploymentFailure } from "../core/deployment.ts";
+import type { Tx } from "../db/client.ts";
+import { deployments } from "../db/schema.ts";
+import { lockApp } from "./app-lock.ts";
+import type { App } from "./apps.ts";
+import { recordTransitions, type Transition } from "./audit.ts";
+import { type Actor, type Control, system } from "./control.ts";
+import type { Deployment } from "./deployments.ts";
+import { transact } from "./transactions.ts";
+
+/** `pending → running`; the one that ran before is superseded in the same transaction. */
+export async function markRunning(control: Control, id: string): Promise<void> {
+  const work = async (tx: Tx) => {
+    const deployment = await lockDeployment(tx, id);
+    if (deployment?.status !== "pending") return undefined;
+    const at = control.now();
+    const superseded = await supersede(tx, { app: { id: deployment.appId }, status: "running", at });
+    await recordDeployments(
+      tx,
+      system,
+      superseded.map((old) => ({ deployment: old, before: "running" })),
+    );
+    await move(tx, deployment, { status: "running", lastTransitionAt: at });
+    return (at.getTime() - deployment.createdAt.getTime()) / 1000;
+  };
+  const seconds = await transact(control, work, { repeatable: true });
+  if (seconds === undefined) return;
+  control.metrics.deploymentsRan.inc();
+  control.metrics.timeToRunning.observe(Math.max(0, seconds));
+}
+
+/** `pending → failed`, with the cause and the last lines of the log. */
+export async function markFailed(control: Control, id: string, failure: DeploymentFailure): Promise<void> {
+  const work = async (tx: Tx) => {
+    const deployment = await lockDeployment(tx, id);
+    if (deployment?.status !== "pending") return false;
+    await move(tx, deployment, {
+      status: "failed",
+      lastTransitionAt: control.now(),
+      failureReason: failure.reason,
+      failureMessage: failure.message,
+      failureLog: failure.log,
+    });
+    return true;
+  };
+  const moved = await transact(control, work, { repeatable: true });
+  if (moved) control.metrics.deploymentsFailed.inc({ reason: failure.reason });
+}
+
+/** What an app has in that status makes room; whoever calls records it. */
+export async function supersede(
+  tx: Tx,
+  { app, status, at }: { app: Pick<App, "id">; status: "pending" | "running"; at: Date },
+): Promise<RecordedDeployment[]> {
+  const superseded = await tx
+    .update(deployments)
+    .set({ status: "superseded", lastTransitionAt: at })
+    .where(and(eq(deployments.appId, app.id), eq(deployments.status, status)))
+    .returning({ id: deployments.id, digest: deployments.digest, version: deployments.version });
+  return superseded.map((row) => ({ ...row, appId: app.id, status: "superseded", lastTransitionAt: at }));
+}
+
+/** What the audit tells of a deployment. */
+export type RecordedDeployment = Pick<
+  Deployment,
+  "id" | "appId" | "status" | "digest" | "version" | "lastTransitionAt"
+>;
+
+/** Writes what became of deployments to the audit, in the transaction that made it so. */
+export function recordDeployments(
+  tx: Tx,
+  actor: Actor,
+  moves: { deployment: RecordedDeployment; before: string | null }[],
+): Promise<void> {
+  const transitions = moves.map(({ deployment, before }): Transition => {
+    const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
+    return { subject: "deployment", id, appId, before, after: status, at, detail: { digest, version } };
+  });
+  return recordTransitions(tx, actor, transitions);
+}
+
+async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefined> {
+  const [found] = await tx.select({ appId: deployments.appId }).from(deployments).where(eq(deployments.id, id));
+  if (!found) return undefined;
+  await lockApp(tx, found.appId);
+  const [deployment] = await tx.select().from(deployments).where(eq(deployments.id, id));
+  return deployment;
+}
+
+async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
+  const [after] = await tx.update(deployments).set(change).where(eq(deployments.id, before.id)).returning();
+  if (after) await recordDeployments(tx, system, [{ deployment: after, before: before.status }]);
+}
