@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, count, desc, eq } from "drizzle-orm";
+import { and, asc, count, desc, eq, isNotNull, type SQL } from "drizzle-orm";
 import { isEventPattern } from "../core/events.ts";
 import { receiverProblem } from "../core/receiver-address.ts";
+import type { Queryable } from "../db/client.ts";
 import { apps, webhookDeliveries, webhooks } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { isUuid } from "../lib/uuid.ts";
 import { getApp } from "./apps.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
-import type { Scope } from "./scope.ts";
+import { inScope, type Scope } from "./scope.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
 export type Delivery = typeof webhookDeliveries.$inferSelect;
@@ -16,6 +17,13 @@ export type Delivery = typeof webhookDeliveries.$inferSelect;
 export interface NamedWebhook {
   app: string | null;
   webhook: Webhook;
+}
+
+/** Which receivers a caller may see and remove. */
+export interface WebhookScope {
+  scope: Scope;
+  /** Leaves out those for all apps: they are for admins. */
+  appsOnly: boolean;
 }
 
 export interface NewWebhook {
@@ -57,32 +65,28 @@ export async function createWebhook(control: Control, wanted: NewWebhook, actor:
   return { app: app?.name ?? null, webhook };
 }
 
-/** The receivers of a scope, oldest first. */
-export async function listWebhooks({ db }: Control, scope: Scope, { limit, offset }: Page): Promise<NamedWebhook[]> {
-  const rows = await db
-    .select({ app: apps.name, webhook: webhooks })
-    .from(webhooks)
-    .leftJoin(apps, eq(apps.id, webhooks.appId))
-    .orderBy(asc(webhooks.createdAt), asc(webhooks.id));
-  return rows.filter((row) => isInScope(row, scope)).slice(offset, offset + limit);
+/** The receivers that a caller may see, oldest first. */
+export function listWebhooks(
+  { db }: Control,
+  { scope, appsOnly, limit, offset }: WebhookScope & Page,
+): Promise<NamedWebhook[]> {
+  return readWebhooks(db)
+    .where(isVisible({ scope, appsOnly }))
+    .orderBy(asc(webhooks.createdAt), asc(webhooks.id))
+    .limit(limit)
+    .offset(offset);
 }
 
 /** One receiver, or `not_found`: also when it is another's. */
-export async function getWebhook({ db }: Control, id: string, scope: Scope): Promise<NamedWebhook> {
-  const [found] = isUuid(id)
-    ? await db
-        .select({ app: apps.name, webhook: webhooks })
-        .from(webhooks)
-        .leftJoin(apps, eq(apps.id, webhooks.appId))
-        .where(eq(webhooks.id, id))
-    : [];
-  if (found && isInScope(found, scope)) return found;
+export async function getWebhook({ db }: Control, id: string, by: WebhookScope): Promise<NamedWebhook> {
+  const [found] = isUuid(id) ? await readWebhooks(db).where(and(eq(webhooks.id, id), isVisible(by))) : [];
+  if (found) return found;
   throw new AetherError("not_found", `There is no webhook "${id}".`, { hint: "See aether webhooks list." });
 }
 
 /** Removes a receiver with what was still to be sent to it. */
-export async function removeWebhook(control: Control, id: string, scope: Scope): Promise<void> {
-  const { webhook } = await getWebhook(control, id, scope);
+export async function removeWebhook(control: Control, id: string, by: WebhookScope): Promise<void> {
+  const { webhook } = await getWebhook(control, id, by);
   await control.db.delete(webhooks).where(eq(webhooks.id, webhook.id));
 }
 
@@ -90,13 +94,13 @@ export async function removeWebhook(control: Control, id: string, scope: Scope):
 export async function listDeliveries(
   control: Control,
   id: string,
-  { scope, limit, offset }: Page & { scope: Scope },
+  { limit, offset, ...by }: WebhookScope & Page,
 ): Promise<Delivery[]> {
-  const { webhook } = await getWebhook(control, id, scope);
+  const { webhook } = await getWebhook(control, id, by);
   return control.db
     .select()
     .from(webhookDeliveries)
-    .where(and(eq(webhookDeliveries.webhookId, webhook.id)))
+    .where(eq(webhookDeliveries.webhookId, webhook.id))
     .orderBy(desc(webhookDeliveries.eventId))
     .limit(limit)
     .offset(offset);
@@ -105,9 +109,18 @@ export async function listDeliveries(
 /** What a webhook's secret is sealed for. */
 export const secretContext = (id: string): string => `webhook ${id}`;
 
-// One for all apps is seen by those who may see all.
-const isInScope = ({ app }: NamedWebhook, scope: Scope): boolean =>
-  scope === undefined || (app !== null && scope.includes(app));
+function readWebhooks(db: Queryable) {
+  return db
+    .select({ app: apps.name, webhook: webhooks })
+    .from(webhooks)
+    .leftJoin(apps, eq(apps.id, webhooks.appId))
+    .$dynamic();
+}
+
+// A scope of some apps finds no name for one that is for all of them.
+function isVisible({ scope, appsOnly }: WebhookScope): SQL | undefined {
+  return and(inScope(scope), appsOnly ? isNotNull(webhooks.appId) : undefined);
+}
 
 function assertPatterns(patterns: string[]): void {
   const unknown = patterns.find((pattern) => !isEventPattern(pattern));

@@ -4,9 +4,10 @@ import { adminToken, bearer, type GuardedHarness } from "./tokens.ts";
 
 /**
  * Who may: `open` everyone, without a token · `any` every token · `list` every token, each of its own apps · `allApps`
- * tokens that are for all apps · `reads` who may read the app `shop` · `writes` who may change it · `admin` admins.
+ * tokens that are for all apps · `reads` who may read the app `shop` · `writes` who may change it · `admin` admins ·
+ * `hidden` admins, and to all others it is not there · `hiddenWrites` the same, where readers may not ask at all.
  */
-export type Rule = "open" | "any" | "list" | "allApps" | "reads" | "writes" | "admin";
+export type Rule = "open" | "any" | "list" | "allApps" | "reads" | "writes" | "admin" | "hidden" | "hiddenWrites";
 
 /** A request about the app `shop` that succeeds for who may. */
 export interface Sample {
@@ -130,7 +131,19 @@ export const permissionTable: Record<string, Entry> = {
   })),
 };
 
+/** Operations that answer otherwise about what is for all apps. */
+export const permissionsForAllApps: Record<string, Entry> = {
+  "webhooks.create": entry("admin", () => ({ path: "/webhooks", body: webhookForAll })),
+  "webhooks.remove": entry("hiddenWrites", async (aether) => ({
+    path: `/webhooks/${(await asAdmin(aether, "/webhooks", webhookForAll)).id}`,
+  })),
+  "webhooks.deliveries": entry("hidden", async (aether) => ({
+    path: `/webhooks/${(await asAdmin(aether, "/webhooks", webhookForAll)).id}/deliveries`,
+  })),
+};
+
 const webhook = { url: "https://hooks.example.com/", secret: "0123456789abcdef", events: ["*"], app: "shop" };
+const { app: _, ...webhookForAll } = webhook;
 
 let made = 0;
 const fresh = (): Uint8Array => someBytes(`bytes ${++made}`);

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { agentToken } from "../harness/control-plane.ts";
-import { permissionTable, type Rule, type Sample } from "../harness/permission-table.ts";
+import { permissionsForAllApps, permissionTable, type Rule, type Sample } from "../harness/permission-table.ts";
 import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
 
 const aether = await createGuardedHarness();
@@ -38,37 +38,37 @@ const callers: { caller: string; authorization: string; answers: Partial<Record<
     {
       caller: "a reader",
       authorization: `Bearer ${await make("reader")}`,
-      answers: { writes: "403", admin: "403" },
+      answers: { writes: "403", admin: "403", hidden: "404", hiddenWrites: "403" },
       otherwise: "2xx",
     },
     {
       caller: "a reader of the app",
       authorization: `Bearer ${await make("reader", ["shop", "ghost"])}`,
-      answers: { writes: "403", admin: "403", allApps: "403" },
+      answers: { writes: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "403" },
       otherwise: "2xx",
     },
     {
       caller: "a reader of another app",
       authorization: `Bearer ${await make("reader", ["other"])}`,
-      answers: { reads: "404", writes: "403", admin: "403", allApps: "403" },
+      answers: { reads: "404", writes: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "403" },
       otherwise: "2xx",
     },
     {
       caller: "a deployer",
       authorization: `Bearer ${await make("deployer")}`,
-      answers: { admin: "403" },
+      answers: { admin: "403", hidden: "404", hiddenWrites: "404" },
       otherwise: "2xx",
     },
     {
       caller: "a deployer of the app",
       authorization: `Bearer ${await make("deployer", ["shop"])}`,
-      answers: { admin: "403", allApps: "403" },
+      answers: { admin: "403", allApps: "403", hidden: "404", hiddenWrites: "404" },
       otherwise: "2xx",
     },
     {
       caller: "a deployer of another app",
       authorization: `Bearer ${await make("deployer", ["other"])}`,
-      answers: { reads: "404", writes: "404", admin: "403", allApps: "403" },
+      answers: { reads: "404", writes: "404", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "404" },
       otherwise: "2xx",
     },
     { caller: "an admin", authorization: `Bearer ${await make("admin")}`, answers: {}, otherwise: "2xx" },
@@ -95,15 +95,35 @@ test("the document says of the same routes that they need no token", () => {
   );
 });
 
-test.each(operations)("$operationId answers each kind of caller as the table says", async ({ operationId, method }) => {
-  const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
+test.each(operations)("$operationId answers each kind of caller as the table says", ({ operationId, method }) =>
+  expectAnswers(method, permissionTable[operationId]),
+);
+
+test.each(operations.filter(({ operationId }) => operationId in permissionsForAllApps))(
+  "$operationId answers each kind of caller about what is for all apps as the table says",
+  ({ operationId, method }) => expectAnswers(method, permissionsForAllApps[operationId]),
+);
+
+test("a list of webhooks shows those for all apps to admins only", async () => {
+  await ask("POST", await permissionsForAllApps["webhooks.create"]?.sample(aether), `Bearer ${adminToken}`);
+  const shown = await Promise.all(
+    callers.slice(6).map(async ({ caller, authorization }) => {
+      const { body } = await aether.send("GET", "/webhooks", undefined, { authorization });
+      return [caller, body.some(({ app }: { app: string | null }) => app === null)];
+    }),
+  );
+  expect(shown).toEqual(callers.slice(6).map(({ caller }) => [caller, caller.endsWith("admin")]));
+});
+
+async function expectAnswers(method: string, line: (typeof permissionTable)[string] | undefined): Promise<void> {
+  const { rule, sample } = line ?? { rule: "any" as const, sample: () => ({ path: "/nowhere" }) };
   const found: [string, string][] = [];
   for (const { caller, authorization } of callers) {
     const answer = await ask(method, await sample(aether), authorization);
     found.push([caller, answer]);
   }
   expect(found).toEqual(callers.map(({ caller, answers, otherwise }) => [caller, answers[rule] ?? otherwise]));
-});
+}
 
 test.each(operations)("$operationId opens to an agent's token for downloads only", async ({ operationId, method }) => {
   const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
@@ -112,7 +132,11 @@ test.each(operations)("$operationId opens to an agent's token for downloads only
 });
 
 /** The class of the answer; an app that exists already was created by who may. */
-async function ask(method: string, { path, body, form, headers = {} }: Sample, authorization: string): Promise<string> {
+async function ask(
+  method: string,
+  { path, body, form, headers = {} }: Sample = { path: "/nowhere" },
+  authorization: string,
+): Promise<string> {
   const json = body === undefined ? {} : { "content-type": "application/json" };
   const response = await fetch(`${aether.api}${path}`, {
     method,

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { listAudit } from "../../control/audit.ts";
 import { parseSince, sincePattern } from "../../lib/durations.ts";
-import { readableApp, readScope } from "../access.ts";
+import { isAdmin, readableApp, readScope } from "../access.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { auditView, toAuditView } from "../schemas/event.ts";
@@ -36,7 +36,7 @@ export const auditRoutes = createRouter().openapi(list, async (c) => {
   const { since, app, ...filter } = c.req.valid("query");
   const of = app === undefined ? {} : { app: readableApp(c, app) };
   const from = since === undefined ? {} : { since: parseSince(since, control.now()) };
-  const own = { ...filter, ...of, ...from, appsOnly: c.var.caller.role !== "admin" };
+  const own = { ...filter, ...of, ...from, appsOnly: !isAdmin(c.var.caller) };
   const lines = await listAudit(control, own, readScope(c));
   return c.json(lines.map(toAuditView), 200);
 });

@@ -1,7 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { createWebhook, listDeliveries, listWebhooks, removeWebhook } from "../../control/webhooks.ts";
-import { assertAdmin, assertAllApps, assertWriter, readScope, writableApp } from "../access.ts";
+import type { Context } from "hono";
+import {
+  createWebhook,
+  listDeliveries,
+  listWebhooks,
+  removeWebhook,
+  type WebhookScope,
+} from "../../control/webhooks.ts";
+import { assertAdmin, assertAllApps, assertWriter, isAdmin, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
+import type { ServerEnv } from "../context.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import {
@@ -18,6 +26,7 @@ const list = createRoute({
   path: "/",
   operationId: "webhooks.list",
   summary: "List the webhooks, oldest first",
+  description: "Those of the apps that the token is for; those for all apps are shown to admins.",
   request: { query: pageQuery },
   responses: { ...failures, 200: json(z.array(webhookView), "The webhooks, without their secrets") },
 });
@@ -54,7 +63,7 @@ const deliveries = createRoute({
 /** Mounted at /webhooks. */
 export const webhookRoutes = createRouter()
   .openapi(list, async (c) => {
-    const found = await listWebhooks(c.var.control, readScope(c), c.req.valid("query"));
+    const found = await listWebhooks(c.var.control, { ...c.req.valid("query"), ...ownScope(c) });
     return c.json(found.map(toWebhookView), 200);
   })
   .openapi(create, async (c) => {
@@ -69,11 +78,16 @@ export const webhookRoutes = createRouter()
   })
   .openapi(remove, async (c) => {
     assertWriter(c.var.caller);
-    await removeWebhook(c.var.control, c.req.valid("param").id, readScope(c));
+    await removeWebhook(c.var.control, c.req.valid("param").id, ownScope(c));
     return c.body(null, 204);
   })
   .openapi(deliveries, async (c) => {
-    const page = { ...c.req.valid("query"), scope: readScope(c) };
+    const page = { ...c.req.valid("query"), ...ownScope(c) };
     const found = await listDeliveries(c.var.control, c.req.valid("param").id, page);
     return c.json(found.map(toDeliveryView), 200);
   });
+
+// Those for all apps tell of every app, and are the admins': to anyone else they are not there.
+function ownScope(c: Context<ServerEnv>): WebhookScope {
+  return { scope: readScope(c), appsOnly: !isAdmin(c.var.caller) };
+}
