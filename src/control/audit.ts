@@ -6,7 +6,7 @@ import type { Page } from "./page.ts";
 import type { Scope } from "./scope.ts";
 
 export interface Transition {
-  subject: "artifact" | "deployment" | "app" | "token" | "key";
+  subject: "artifact" | "deployment" | "app" | "token" | "key" | "webhook";
   id: string;
   /** Null for what belongs to no app. */
   appId: string | null;

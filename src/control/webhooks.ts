@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import { and, asc, count, desc, eq, isNotNull, type SQL } from "drizzle-orm";
 import { isEventPattern } from "../core/events.ts";
 import { receiverProblem } from "../core/receiver-address.ts";
-import type { Queryable } from "../db/client.ts";
+import type { Queryable, Tx } from "../db/client.ts";
 import { apps, webhookDeliveries, webhooks } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { isUuid } from "../lib/uuid.ts";
 import { getApp } from "./apps.ts";
+import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
@@ -49,20 +50,21 @@ export async function createWebhook(control: Control, wanted: NewWebhook, actor:
   }
   await control.events.advance(); // what happened before is not for it
   const id = randomUUID();
-  const [webhook] = await db
-    .insert(webhooks)
-    .values({
-      id,
-      url: new URL(wanted.url).href,
-      secret: secrets.seal(wanted.secret, secretContext(id)),
-      events: [...new Set(wanted.events)],
-      appId: app?.id ?? null,
-      createdAt: now(),
-      createdBy: actor.name,
-    })
-    .returning();
-  if (!webhook) throw new Error("the insert of a webhook returned no row");
-  return { app: app?.name ?? null, webhook };
+  const row = {
+    id,
+    url: new URL(wanted.url).href,
+    secret: secrets.seal(wanted.secret, secretContext(id)),
+    events: [...new Set(wanted.events)],
+    appId: app?.id ?? null,
+    createdAt: now(),
+    createdBy: actor.name,
+  };
+  return db.transaction(async (tx) => {
+    const [webhook] = await tx.insert(webhooks).values(row).returning();
+    if (!webhook) throw new Error("the insert of a webhook returned no row");
+    await record(tx, actor, webhook, { before: null, after: "created", at: row.createdAt });
+    return { app: app?.name ?? null, webhook };
+  });
 }
 
 /** The receivers that a caller may see, oldest first. */
@@ -85,9 +87,13 @@ export async function getWebhook({ db }: Control, id: string, by: WebhookScope):
 }
 
 /** Removes a receiver with what was still to be sent to it. */
-export async function removeWebhook(control: Control, id: string, by: WebhookScope): Promise<void> {
+export async function removeWebhook(control: Control, id: string, by: WebhookScope & { actor: Actor }): Promise<void> {
   const { webhook } = await getWebhook(control, id, by);
-  await control.db.delete(webhooks).where(eq(webhooks.id, webhook.id));
+  await control.db.transaction(async (tx) => {
+    const [removed] = await tx.delete(webhooks).where(eq(webhooks.id, webhook.id)).returning();
+    if (!removed) return; // another request was faster
+    await record(tx, by.actor, removed, { before: "created", after: "removed", at: control.now() });
+  });
 }
 
 /** What was and will be sent to a receiver, newest first. */
@@ -120,6 +126,17 @@ function readWebhooks(db: Queryable) {
 // A scope of some apps finds no name for one that is for all of them.
 function isVisible({ scope, appsOnly }: WebhookScope): SQL | undefined {
   return and(inScope(scope), appsOnly ? isNotNull(webhooks.appId) : undefined);
+}
+
+// A URL's path may be a secret, as chat services have it; the audit keeps no more than where it leads.
+function record(
+  tx: Tx,
+  actor: Actor,
+  { id, appId, url, events }: Webhook,
+  change: { before: string | null; after: string; at: Date },
+): Promise<void> {
+  const detail = { receiver: new URL(url).origin, events };
+  return recordTransition(tx, actor, { subject: "webhook", id, appId, ...change, detail });
 }
 
 function assertPatterns(patterns: string[]): void {

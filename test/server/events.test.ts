@@ -180,7 +180,7 @@ test("a token for some apps hears, sees and is told of these only", async () => 
   expect(heard).not.toContain("theirs");
   await reader?.cancel();
 
-  expect((await ask("/audit")).map((line) => line.app)).toEqual(["mine", "mine", "mine", "mine"]);
+  expect((await ask("/audit")).map((line) => line.app)).toEqual(["mine", "mine", "mine", "mine", "mine"]);
   expect((await ask("/webhooks")).map((webhook) => webhook.app)).toEqual(["mine"]);
   const post = (body: object) =>
     app.request("/webhooks", {

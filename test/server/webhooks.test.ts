@@ -54,6 +54,26 @@ withDatabases("webhooks", (open) => {
     expect(() => aether.control.secrets.open(row?.secret ?? "", "webhook of another")).toThrow();
   });
 
+  test("who made and removed a webhook is in the audit, without the secrets of its URL", async () => {
+    await using aether = await createHarness({ open });
+    await aether.send("POST", "/apps", { name: "shop" });
+    const wanted = { url: "https://hooks.example/services/T0/confidential", secret, events: ["*"] };
+    const made = await aether.send("POST", "/webhooks", { ...wanted, app: "shop" }, { "x-request-id": "request-1" });
+    await aether.send("DELETE", `/webhooks/${made.body.id}`, undefined, { "x-request-id": "request-2" });
+    await aether.send("POST", "/webhooks", wanted);
+    const { body } = await aether.send("GET", "/audit?limit=3");
+    const detail = { receiver: "https://hooks.example", events: ["*"] };
+    const of = { subject: { type: "webhook", id: made.body.id }, actor: "anonymous", app: "shop", detail };
+    expect(body).toMatchObject([
+      { action: "webhook.created", app: null },
+      { ...of, action: "webhook.removed", before: "created", after: "removed", request_id: "request-2" },
+      { ...of, action: "webhook.created", before: null, after: "created", request_id: "request-1" },
+    ]);
+    expect(JSON.stringify(body)).not.toContain("confidential");
+    await aether.send("DELETE", `/webhooks/${made.body.id}`);
+    expect((await aether.send("GET", "/audit?action=webhook.removed")).body).toHaveLength(1);
+  });
+
   test("each receiver gets what it asked for, of the app it asked for", async () => {
     await using aether = await createHarness({ open });
     await using receiver = startReceiver();

@@ -78,7 +78,7 @@ export const webhookRoutes = createRouter()
   })
   .openapi(remove, async (c) => {
     assertWriter(c.var.caller);
-    await removeWebhook(c.var.control, c.req.valid("param").id, ownScope(c));
+    await removeWebhook(c.var.control, c.req.valid("param").id, { ...ownScope(c), actor: actorOf(c) });
     return c.body(null, 204);
   })
   .openapi(deliveries, async (c) => {
