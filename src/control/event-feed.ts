@@ -24,6 +24,8 @@ export interface EventFeed {
 export interface EventListener {
   /** What came since the last call, at most a page of it; empty when nothing did for `withinMs`, or when `signal` aborts. */
   next(withinMs: number, signal: AbortSignal): Promise<EventView[]>;
+  /** The feed has closed: `next` waits for nothing any more, and would be asked in vain. */
+  isOver(): boolean;
   close(): void;
 }
 
@@ -152,6 +154,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
         }
         return [];
       },
+      isOver: () => closed,
       close,
     };
   }

@@ -1,6 +1,7 @@
 import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
+import { streamSSE } from "hono/streaming";
 import type { Control } from "../../src/control/control.ts";
 import { createEventFeed, type EventFeed, type EventListener } from "../../src/control/event-feed.ts";
 import type { EventView } from "../../src/core/events.ts";
@@ -11,7 +12,7 @@ import type { AetherError } from "../../src/lib/errors.ts";
 import type { Caller } from "../../src/server/context.ts";
 import { createRouter } from "../../src/server/router.ts";
 import { auditRoutes } from "../../src/server/routes/audit.ts";
-import { eventRoutes } from "../../src/server/routes/events.ts";
+import { eventRoutes, tell } from "../../src/server/routes/events.ts";
 import { webhookRoutes } from "../../src/server/routes/webhooks.ts";
 import { createHarness, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
@@ -198,6 +199,45 @@ test("a token for some apps hears, sees and is told of these only", async () => 
     post({ ...hook, app: "mine" }),
   ]);
   expect(statuses.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 403, 201]);
+});
+
+test("who wants nothing of what happens is still sent a comment from time to time", async () => {
+  await using aether = await createHarness();
+  const listener = await aether.control.events.listen();
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const router = createRouter();
+  router.get("/", (c) =>
+    streamSSE(c, (stream) => tell(stream, { listener, wanted: () => false, signal, heartbeatMs: 500 })),
+  );
+  const stream = await router.request("/");
+  let heard = "";
+  const reading = (async () => {
+    for await (const text of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) heard += text;
+  })();
+  let at = 0;
+  await waitFor("a comment comes while others' events do", async () => {
+    await insertLines(aether.control.db, [`app-${at++}`]);
+    await aether.control.events.advance();
+    return heard.includes(": nothing happened");
+  });
+  expect(heard).not.toContain("event:");
+  stopped.abort();
+  await reading;
+  listener.close();
+});
+
+test("a stream ends with the feed, and does not ask it over and over", async () => {
+  await using aether = await createHarness();
+  const listener = await aether.control.events.listen();
+  const { signal } = new AbortController();
+  const router = createRouter();
+  router.get("/", (c) =>
+    streamSSE(c, (stream) => tell(stream, { listener, wanted: () => true, signal, heartbeatMs: 60_000 })),
+  );
+  const text = (await router.request("/")).text();
+  await aether.control.events.close();
+  expect(await text).toBe("retry: 2000\n\n");
 });
 
 test("who does not read is not written to without end", async () => {

@@ -21,7 +21,7 @@ const listen = createRoute({
   operationId: "events.listen",
   summary: "What happens, as it happens (server-sent events)",
   description:
-    "Each event has its place as `id` and its type as `event`. A client that sends `Last-Event-ID` gets everything after that event; without, what happens from now on. Comments are sent while nothing happens.",
+    "Each event has its place as `id` and its type as `event`. A client that sends `Last-Event-ID` gets everything after that event; without, what happens from now on. A comment is sent when there was nothing to tell for 15 seconds.",
   request: {
     query: appQuery,
     headers: z.object({
@@ -55,7 +55,7 @@ export const eventRoutes = createRouter().openapi(listen, async (c) => {
     async (stream) => {
       stream.onAbort(() => gone.abort());
       try {
-        await tell(stream, { listener, wanted, signal });
+        await tell(stream, { listener, wanted, signal, heartbeatMs });
       } finally {
         listener.close();
         release();
@@ -65,17 +65,30 @@ export const eventRoutes = createRouter().openapi(listen, async (c) => {
   );
 });
 
+interface TellOptions {
+  listener: EventListener;
+  wanted: (event: EventView) => boolean;
+  signal: AbortSignal;
+  /** The longest silence; events that are not wanted are silence too. */
+  heartbeatMs: number;
+}
+
 /** Asks for more only when the last was taken: a slow reader holds up nobody, and nothing piles up for it. */
-async function tell(
+export async function tell(
   stream: SSEStreamingApi,
-  { listener, wanted, signal }: { listener: EventListener; wanted: (event: EventView) => boolean; signal: AbortSignal },
+  { listener, wanted, signal, heartbeatMs }: TellOptions,
 ): Promise<void> {
   await stream.write(`retry: ${retryMs}\n\n`);
-  while (!signal.aborted) {
-    const events = await listener.next(heartbeatMs, signal);
-    if (events.length === 0 && !signal.aborted) await stream.write(": nothing happened\n\n");
-    for (const event of events.filter(wanted)) {
+  let due = performance.now() + heartbeatMs;
+  while (!signal.aborted && !listener.isOver()) {
+    const events = await listener.next(Math.max(0, due - performance.now()), signal);
+    if (signal.aborted || listener.isOver()) return;
+    const own = events.filter(wanted);
+    for (const event of own) {
       await stream.writeSSE({ id: String(event.id), event: event.type, data: JSON.stringify(event) });
     }
+    const isSilent = events.length === 0 || (own.length === 0 && performance.now() >= due);
+    if (isSilent) await stream.write(": nothing happened\n\n");
+    if (isSilent || own.length > 0) due = performance.now() + heartbeatMs;
   }
 }
