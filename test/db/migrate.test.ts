@@ -19,6 +19,7 @@ const shipped: Record<string, string> = {
   "0000_foundations": "d21f8759bdcbbf637efcd6825ec1215b349694f23f7c6b3a50bf45474dcedb5a",
   "0001_deployment_keys": "d1ffb87980df647d67dc6173bf65e74a23b50b13efe3aab8f7b25fd4621a4937",
   "0002_registry": "e83eadd59252ce6d50dcb467b271fd653632fca62e4b8d45443dd363cbf2cd66",
+  "0003_lookups": "d233dd756b856672ada4e6b2728a44a9477fa8a8572237fb9b69a2cadc73bd4e",
 };
 
 withDatabases("migrate", (open) => {

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, check, index, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
+import { boolean, check, index, integer, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
 import { apps } from "./apps.ts";
 import { big, isOneOf, time } from "./columns.ts";
 
@@ -27,6 +27,8 @@ export const artifacts = pgTable(
     claimedUntil: time("claimed_until"),
     /** The bytes were hashed again here. What the API calls `verified` is the signature: `signedBy` is active. */
     verified: boolean("verified").notNull().default(false),
+    /** The newest version of its app that ran it; null where none did, or where an older server wrote that down. */
+    ranVersion: integer("ran_version"),
     presignedAt: time("presigned_at"),
     createdAt: time("created_at").notNull().defaultNow(),
     completedAt: time("completed_at"),
@@ -44,6 +46,7 @@ export const artifacts = pgTable(
     check("artifacts_size", sql`${table.sizeBytes} >= 0`),
     index("artifacts_newest").on(table.appId, table.createdAt.desc().nullsFirst()),
     index("artifacts_by_digest").on(table.digest),
+    index("artifacts_ran").on(table.appId, table.ranVersion).where(sql`${table.ranVersion} is not null`),
     index("artifacts_due").on(table.status, table.expiresAt),
   ],
 );

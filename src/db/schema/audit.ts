@@ -23,6 +23,8 @@ export const auditEvents = pgTable(
   (table) => [
     index("audit_events_app").on(table.appId, table.id.desc().nullsFirst()),
     index("audit_events_unsequenced").on(table.id).where(sql`${table.seq} is null`),
-    index("audit_events_subject").on(table.subjectType, table.subjectId, table.id.desc().nullsFirst()),
+    index("audit_events_of_subject").on(table.subjectId, table.id.desc().nullsFirst()),
+    // The name that every line of an app keeps, for the app may be gone.
+    index("audit_events_app_name").on(sql`(${table.detail} ->> 'app')`, table.id.desc().nullsFirst()),
   ],
 );
