@@ -1,7 +1,7 @@
 import { and, eq } from "drizzle-orm";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { Tx } from "../db/client.ts";
-import { deployments } from "../db/schema.ts";
+import { artifacts, deployments } from "../db/schema.ts";
 import { lockApp } from "./app-lock.ts";
 import type { App } from "./apps.ts";
 import { recordTransitions, type Transition } from "./audit.ts";
@@ -22,6 +22,7 @@ export async function markRunning(control: Control, id: string): Promise<void> {
       superseded.map((old) => ({ deployment: old, before: "running" })),
     );
     await move(tx, deployment, { status: "running", lastTransitionAt: at });
+    await keepForRollback(tx, deployment);
     return (at.getTime() - deployment.createdAt.getTime()) / 1000;
   };
   const seconds = await transact(control, work, { repeatable: true });
@@ -91,4 +92,9 @@ async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefine
 async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
   const [after] = await tx.update(deployments).set(change).where(eq(deployments.id, before.id)).returning();
   if (after) await recordDeployments(tx, system, [{ deployment: after, before: before.status }]);
+}
+
+// No older one runs after it: a newer deployment would have superseded this one under the app's lock.
+async function keepForRollback(tx: Tx, { artifactId, version }: Deployment): Promise<void> {
+  await tx.update(artifacts).set({ ranVersion: version }).where(eq(artifacts.id, artifactId));
 }

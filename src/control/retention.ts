@@ -81,20 +81,24 @@ async function findRetirable(
         least(coalesce(retain_max_age_secs, ${settings.retainMaxAgeSecs ?? null}::bigint), 3000000000) as max_age
       from apps where ${appId}::uuid is null or id = ${appId}::uuid
     ), placed as (
-      select a.id, a.app_id, a.completed_at,
+      select a.id, a.app_id, a.completed_at, a.ran_version,
         row_number() over (partition by a.app_id order by a.completed_at desc, a.id desc) as place
       from artifacts a join kept using (app_id) where a.status = 'stored'
-    ), ran as (
-      select d.app_id, d.artifact_id, row_number() over (partition by d.app_id order by max(d.version) desc) as place
-      from deployments d join kept using (app_id)
-      where exists (select from audit_events e
-        where e.subject_type = 'deployment' and e.subject_id = d.id::text and e.after = 'running')
-      group by d.app_id, d.artifact_id
+    ), beyond as materialized ( -- few, and what follows looks up each
+      select p.id, p.app_id, p.completed_at, k.latest, greatest(p.ran_version, (
+        -- a server of the release before this one writes what ran to the audit only
+        select max(d.version) from deployments d
+        where d.artifact_id = p.id and d.version > coalesce(p.ran_version, 0) and exists (select from audit_events e
+          where e.subject_id = d.id::text and e.subject_type = 'deployment' and e.after = 'running')
+      )) as ran
+      from placed p join kept k using (app_id)
+      where p.place > k.latest or p.completed_at < ${now().toISOString()}::timestamptz - k.max_age * interval '1 second'
     )
-    select p.id, p.app_id as "appId" from placed p join kept k using (app_id)
-    where (p.place > k.latest or p.completed_at < ${now().toISOString()}::timestamptz - k.max_age * interval '1 second')
-      and not exists (select from deployments d where d.artifact_id = p.id and d.status in ('pending', 'running'))
-      and not exists (select from ran r where r.artifact_id = p.id and r.place <= k.latest)
-    order by p.completed_at limit 500`);
+    select b.id, b.app_id as "appId" from beyond b
+    where not exists (select from deployments d where d.artifact_id = b.id and d.status in ('pending', 'running'))
+      -- one could roll back to it: fewer than so many others ran since
+      and (b.ran is null or b.latest <= (select count(*) from (
+        select from artifacts r where r.app_id = b.app_id and r.ran_version > b.ran limit b.latest) as newer))
+    order by b.completed_at limit 500`);
   return rowsOf<Candidate>(result);
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { removeFailedDeployments } from "../../src/control/failed-deployments.ts";
 import { retireArtifacts } from "../../src/control/retention.ts";
-import { apps, auditEvents } from "../../src/db/schema.ts";
+import { apps, artifacts, auditEvents } from "../../src/db/schema.ts";
 import { createHarness, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
 
@@ -111,6 +111,26 @@ withDatabases("retention", (open) => {
     for (const digest of [a, b, b, b]) await deploy(aether, digest, "running");
     aether.advance(60 * minute);
     expect(await retireArtifacts(aether.control)).toBe(0);
+  });
+
+  test("what ran by a server of the release before, which wrote it to the audit only, can be rolled back to", async () => {
+    await using aether = await createHarness({ open, settings: { retainLatestPerApp: 2, retainMaxAgeSecs: 1 } });
+    const { db } = aether.control;
+    const [a = "", b = "", c = "", unused = ""] = await stores(aether, ["a", "b", "c", "unused"]);
+    for (const digest of [a, b]) await deploy(aether, digest, "running");
+    const rows = await db.select().from(artifacts).orderBy(artifacts.completedAt);
+    expect(rows.map(({ ranVersion }) => ranVersion)).toEqual([1, 2, null, null]);
+    for (const digest of [c, a, b]) await deploy(aether, digest, "running");
+    await db.update(artifacts).set({ ranVersion: 1 }).where(eq(artifacts.digest, a));
+    await db.update(artifacts).set({ ranVersion: null }).where(eq(artifacts.digest, b));
+    aether.advance(60 * minute);
+    expect(await retireArtifacts(aether.control)).toBe(1);
+    expect(await stored(aether)).toEqual([a, b, c]);
+    expect(await hasBytes(aether, unused)).toBe(false);
+    await db.update(artifacts).set({ ranVersion: 5 }).where(eq(artifacts.digest, b));
+    await db.update(artifacts).set({ ranVersion: 4 }).where(eq(artifacts.digest, a));
+    expect(await retireArtifacts(aether.control)).toBe(1);
+    expect(await stored(aether)).toEqual([a, b]);
   });
 
   test("bytes that a crash left after the row had expired are removed by the next turn, unless uploaded anew", async () => {
