@@ -121,14 +121,17 @@ withDatabases("retention", (open) => {
     const rows = await db.select().from(artifacts).orderBy(artifacts.completedAt);
     expect(rows.map(({ ranVersion }) => ranVersion)).toEqual([1, 2, null, null]);
     for (const digest of [c, a, b]) await deploy(aether, digest, "running");
-    await db.update(artifacts).set({ ranVersion: 1 }).where(eq(artifacts.digest, a));
-    await db.update(artifacts).set({ ranVersion: null }).where(eq(artifacts.digest, b));
+    const setRan = (digest: string, ranVersion: number | null) =>
+      db.update(artifacts).set({ ranVersion }).where(eq(artifacts.digest, digest));
+    await setRan(a, 1); // as an older server left it
     aether.advance(60 * minute);
     expect(await retireArtifacts(aether.control)).toBe(1);
-    expect(await stored(aether)).toEqual([a, b, c]);
+    expect(await stored(aether)).toEqual([a, b, c]); // `c` as well: nobody told that `a` ran since
     expect(await hasBytes(aether, unused)).toBe(false);
-    await db.update(artifacts).set({ ranVersion: 5 }).where(eq(artifacts.digest, b));
-    await db.update(artifacts).set({ ranVersion: 4 }).where(eq(artifacts.digest, a));
+    await setRan(b, null);
+    expect(await retireArtifacts(aether.control)).toBe(0);
+    await setRan(a, 4);
+    await setRan(b, 5);
     expect(await retireArtifacts(aether.control)).toBe(1);
     expect(await stored(aether)).toEqual([a, b]);
   });
