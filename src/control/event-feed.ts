@@ -2,9 +2,9 @@ import { and, asc, gt, inArray, max } from "drizzle-orm";
 import { type EventView, eventTypes } from "../core/events.ts";
 import type { Db } from "../db/client.ts";
 import { auditEvents } from "../db/schema.ts";
-import { AetherError } from "../lib/errors.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { readAudit, toLine } from "./audit.ts";
+import { createListenerPlaces } from "./listener-places.ts";
 import { sequenceEvents, toEvent } from "./sequencer.ts";
 
 /** What happened, as it is committed, for any number of listeners in this process. */
@@ -13,8 +13,8 @@ export interface EventFeed {
   nudge(): void;
   /** Places and tells what was committed, here or by another server. */
   advance(): Promise<void>;
-  /** From now on, or from what comes after the event `after`. */
-  listen(after?: number): Promise<EventListener>;
+  /** From now on, or from what comes after the event `after`; refused when the caller `by` listens too often already. */
+  listen(after?: number, by?: string): Promise<EventListener>;
   /** Listeners in this process. */
   listeners(): number;
   /** Resolves when nothing of it touches the database any more. */
@@ -39,7 +39,6 @@ export interface EventFeedOptions {
 const pageSize = 200;
 /** Events that are kept at hand; who is further behind reads the database, a page at a time. */
 const keptEvents = 2_000;
-const maxListeners = 1_000;
 /** A commit is told after this; under load, what was committed meanwhile is told together. */
 const nudgeMs = 5;
 const pauseMs = 40;
@@ -50,7 +49,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
   /** Every event after `start`, up to `head`, is in `kept`. Unknown while nobody listens. */
   let start = 0;
   let head: number | undefined;
-  let listening = 0;
+  const places = createListenerPlaces();
   /** Who waits for what comes next. */
   const waiters = new Set<() => void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -65,7 +64,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
       if (sequenced.deliveries > 0) onDeliveries?.();
       more = sequenced.more;
     }
-    if (listening > 0 && !closed) return readOn();
+    if (places.taken() > 0 && !closed) return readOn();
     head = undefined;
     kept = [];
   }
@@ -114,18 +113,8 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
     return again;
   }
 
-  async function listen(after?: number): Promise<EventListener> {
-    if (listening >= maxListeners) {
-      throw new AetherError("service_unavailable", `${maxListeners} listeners are connected to this server already.`, {
-        hint: "Try again later.",
-      });
-    }
-    listening += 1;
-    let open = true;
-    const close = () => {
-      if (open) listening -= 1;
-      open = false;
-    };
+  async function listen(after?: number, by = "someone"): Promise<EventListener> {
+    const close = places.take(by);
     try {
       await advance();
     } catch (error) {
@@ -170,7 +159,7 @@ export function createEventFeed({ db, log, onDeliveries }: EventFeedOptions): Ev
     },
     advance,
     listen,
-    listeners: () => listening,
+    listeners: places.taken,
     async close() {
       closed = true;
       clearTimeout(timer);

@@ -15,7 +15,7 @@ import { auditRoutes } from "../../src/server/routes/audit.ts";
 import { eventRoutes, tell } from "../../src/server/routes/events.ts";
 import { webhookRoutes } from "../../src/server/routes/webhooks.ts";
 import { createHarness, someBytes } from "../harness/control-plane.ts";
-import { withDatabases } from "../harness/database.ts";
+import { openTestDatabase, withDatabases } from "../harness/database.ts";
 import { type EventStream, openEvents } from "../harness/event-stream.ts";
 import { createPostgresDatabase, postgresTier } from "../harness/postgres.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -227,6 +227,34 @@ test("who wants nothing of what happens is still sent a comment from time to tim
   listener.close();
 });
 
+test("one token cannot take the places of all who listen", async () => {
+  await using database = await openTestDatabase();
+  await using feed = disposable(createEventFeed({ db: database.db, log: noLog }));
+  const listen = (count: number, by: string) =>
+    Promise.all(Array.from({ length: count }, () => feed.listen(undefined, by)));
+  const [first] = await listen(100, "greedy");
+  await expect(feed.listen(undefined, "greedy")).rejects.toMatchObject({ code: "rate_limited" });
+  for (let at = 1; at < 10; at += 1) await listen(100, `token-${at}`);
+  await expect(feed.listen(undefined, "another")).rejects.toMatchObject({ code: "service_unavailable" });
+  first?.close();
+  first?.close();
+  expect(feed.listeners()).toBe(999);
+  await feed.listen(undefined, "greedy");
+  expect(feed.listeners()).toBe(1_000);
+});
+
+test("who listens too often is told so, and others are not", async () => {
+  await using aether = await createHarness();
+  const callers = ["greedy", "modest"].map((id) =>
+    asCaller(aether.control, { id, name: "same", role: "reader", apps: undefined }),
+  );
+  const [greedy, modest] = callers;
+  const open = Array.from({ length: 100 }, () => greedy?.request("/events"));
+  expect(new Set((await Promise.all(open)).map((response) => response?.status))).toEqual(new Set([200]));
+  expect((await greedy?.request("/events"))?.status).toBe(429);
+  expect((await modest?.request("/events"))?.status).toBe(200);
+});
+
 test("a stream ends with the feed, and does not ask it over and over", async () => {
   await using aether = await createHarness();
   const listener = await aether.control.events.listen();
@@ -340,8 +368,8 @@ function countReads(db: Db) {
 /** The feed, counting the events that its listeners took. */
 function countTaken(feed: EventFeed) {
   let taken = 0;
-  async function listen(after?: number): Promise<EventListener> {
-    const listener = await feed.listen(after);
+  async function listen(after?: number, by?: string): Promise<EventListener> {
+    const listener = await feed.listen(after, by);
     return {
       ...listener,
       async next(withinMs, signal) {

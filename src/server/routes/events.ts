@@ -44,7 +44,7 @@ export const eventRoutes = createRouter().openapi(listen, async (c) => {
   const after = c.req.valid("header")["last-event-id"];
   const scope = readScope(c, named === undefined ? undefined : readableApp(c, named));
   const wanted = ({ app }: EventView) => scope === undefined || (app !== null && scope.includes(app));
-  const listener = await control.events.listen(after === undefined ? undefined : Number(after));
+  const listener = await control.events.listen(after === undefined ? undefined : Number(after), c.var.caller.id);
   c.env.keepOpen?.(c.req.raw);
   c.header("x-accel-buffering", "no"); // nginx would hold events back
   const gone = new AbortController();
