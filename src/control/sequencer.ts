@@ -1,4 +1,4 @@
-import { eq, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import { type EventView, isEventType, wantsEvent } from "../core/events.ts";
 import type { Db, Tx } from "../db/client.ts";
 import { rowsOf } from "../db/rows.ts";
@@ -77,7 +77,10 @@ async function numberLines(tx: Tx): Promise<AuditLine[]> {
 }
 
 async function fillOutbox(tx: Tx, lines: AuditLine[]): Promise<number> {
-  const receivers = await tx.select().from(webhooks).where(eq(webhooks.active, true));
+  const receivers = await tx
+    .select()
+    .from(webhooks)
+    .where(and(eq(webhooks.active, true), isForOneOf(lines)));
   if (receivers.length === 0) return 0;
   const wanted = lines.flatMap((line) => {
     const event = toEvent(line);
@@ -95,4 +98,10 @@ async function fillOutbox(tx: Tx, lines: AuditLine[]): Promise<number> {
       .onConflictDoNothing();
   }
   return wanted.length;
+}
+
+// Of a thousand apps few are in a batch, and only their webhooks are looked at.
+function isForOneOf(lines: AuditLine[]): SQL | undefined {
+  const appIds = new Set(lines.flatMap(({ appId }) => appId ?? []));
+  return or(isNull(webhooks.appId), inArray(webhooks.appId, [...appIds]));
 }

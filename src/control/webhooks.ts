@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, count, desc, eq, isNotNull, type SQL } from "drizzle-orm";
+import { and, asc, count, desc, eq, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import { isEventPattern } from "../core/events.ts";
 import { receiverProblem } from "../core/receiver-address.ts";
 import type { Queryable, Tx } from "../db/client.ts";
 import { apps, webhookDeliveries, webhooks } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { isUuid } from "../lib/uuid.ts";
-import { getApp } from "./apps.ts";
+import { lockAppNamed } from "./app-lock.ts";
+import type { App } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
+import { assertLive } from "./live-app.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
 
@@ -35,31 +37,31 @@ export interface NewWebhook {
   app?: string | undefined;
 }
 
-const maxWebhooks = 500;
+/** What one tenant may have; those for all apps are the admins' own affair. */
+const maxPerApp = 20;
+const maxForAllApps = 100;
+const maxWebhooks = 10_000;
 
 /** Registers a receiver; its secret is sealed and never shown again. */
 export async function createWebhook(control: Control, wanted: NewWebhook, actor: Actor): Promise<NamedWebhook> {
   const { db, now, secrets, settings } = control;
-  const app = wanted.app === undefined ? undefined : await getApp(db, wanted.app);
   const problem = receiverProblem(wanted.url, { allowPrivate: settings.webhookAllowPrivate });
   if (problem !== undefined) throw badUrl(problem);
   assertPatterns(wanted.events);
-  const [existing] = await db.select({ count: count() }).from(webhooks);
-  if ((existing?.count ?? 0) >= maxWebhooks) {
-    throw new AetherError("conflict", `There are ${maxWebhooks} webhooks already.`, { hint: "Remove one first." });
-  }
   await control.events.advance(); // what happened before is not for it
-  const id = randomUUID();
-  const row = {
-    id,
-    url: new URL(wanted.url).href,
-    secret: secrets.seal(wanted.secret, secretContext(id)),
-    events: [...new Set(wanted.events)],
-    appId: app?.id ?? null,
-    createdAt: now(),
-    createdBy: actor.name,
-  };
   return db.transaction(async (tx) => {
+    const app = wanted.app === undefined ? undefined : assertLive(await lockAppNamed(tx, wanted.app));
+    await assertRoom(tx, app);
+    const id = randomUUID();
+    const row = {
+      id,
+      url: new URL(wanted.url).href,
+      secret: secrets.seal(wanted.secret, secretContext(id)),
+      events: [...new Set(wanted.events)],
+      appId: app?.id ?? null,
+      createdAt: now(),
+      createdBy: actor.name,
+    };
     const [webhook] = await tx.insert(webhooks).values(row).returning();
     if (!webhook) throw new Error("the insert of a webhook returned no row");
     await record(tx, actor, webhook, { before: null, after: "created", at: row.createdAt });
@@ -126,6 +128,26 @@ function readWebhooks(db: Queryable) {
 // A scope of some apps finds no name for one that is for all of them.
 function isVisible({ scope, appsOnly }: WebhookScope): SQL | undefined {
   return and(inScope(scope), appsOnly ? isNotNull(webhooks.appId) : undefined);
+}
+
+// Exact for an app, whose row is locked; the others are made seldom, and one too many does no harm.
+async function assertRoom(tx: Tx, app: App | undefined): Promise<void> {
+  const own = app === undefined ? isNull(webhooks.appId) : eq(webhooks.appId, app.id);
+  const most = app === undefined ? maxForAllApps : maxPerApp;
+  const counted = await tx
+    .select({ all: count(), own: sql<number>`count(*) filter (where ${own})`.mapWith(Number) })
+    .from(webhooks);
+  const { all, own: ofThis } = counted[0] ?? { all: 0, own: 0 };
+  const hint = "Remove one that is not used any more: aether webhooks remove.";
+  if (ofThis >= most) {
+    const whose =
+      app === undefined ? `There are ${most} webhooks for all apps` : `The app "${app.name}" has ${most} webhooks`;
+    throw new AetherError("quota_exceeded", `${whose}, the most there can be.`, { hint });
+  }
+  if (all < maxWebhooks) return;
+  throw new AetherError("service_unavailable", `This server has ${maxWebhooks} webhooks, the most there can be.`, {
+    hint: "Ask who runs this server.",
+  });
 }
 
 // A URL's path may be a secret, as chat services have it; the audit keeps no more than where it leads.

@@ -74,6 +74,26 @@ withDatabases("webhooks", (open) => {
     expect((await aether.send("GET", "/audit?action=webhook.removed")).body).toHaveLength(1);
   });
 
+  test("an app has no more webhooks than its share, however many are made at once, and takes none from others", async () => {
+    await using aether = await createHarness({ open });
+    for (const name of ["shop", "other"]) await aether.send("POST", "/apps", { name });
+    const ofShop = { app: "shop" };
+    const made = await Promise.all(Array.from({ length: 24 }, () => register(aether, "https://a.example/", ofShop)));
+    expect(made.filter(({ status }) => status === 201)).toHaveLength(20);
+    const refused = { status: 403, body: { code: "quota_exceeded", message: expect.stringContaining('"shop"') } };
+    for (const answer of made.filter(({ status }) => status !== 201)) expect(answer).toMatchObject(refused);
+    expect((await register(aether, "https://a.example/", { app: "other" })).status).toBe(201);
+    const forAll = { url: "https://a.example/", secret: "sealed", events: ["*"], createdBy: "test" };
+    await aether.control.db.insert(webhooks).values(Array.from({ length: 99 }, () => forAll));
+    expect((await register(aether, "https://a.example/")).status).toBe(201);
+    expect(await register(aether, "https://a.example/")).toMatchObject({
+      status: 403,
+      body: { code: "quota_exceeded" },
+    });
+    await aether.send("DELETE", `/webhooks/${made.find(({ status }) => status === 201)?.body.id}`);
+    expect((await register(aether, "https://a.example/", ofShop)).status).toBe(201);
+  });
+
   test("each receiver gets what it asked for, of the app it asked for", async () => {
     await using aether = await createHarness({ open });
     await using receiver = startReceiver();
