@@ -30,23 +30,31 @@ const codes = {
 } as const satisfies Record<string, FailureCode>;
 
 export interface ClusterErrorOptions extends ErrorOptions {
-  hint?: string;
+  hint?: string | undefined;
   /** The HTTP status, when the API server answered. */
   httpStatus?: number;
+  /** The API server's own word, such as `NotFound`. */
+  reason?: string | undefined;
+  /** What it names beneath, such as `NamespaceTerminating`. */
+  causes?: string[];
   /** What the API server asked for by Retry-After. */
-  retryAfterMs?: number;
+  retryAfterMs?: number | undefined;
 }
 
 /** A call to Kubernetes that failed in a way a person or the driver can act on. */
 export class ClusterError extends AetherError {
   readonly problem: ClusterProblem;
   readonly httpStatus: number | undefined;
+  readonly reason: string | undefined;
+  readonly causes: string[];
   readonly retryAfterMs: number | undefined;
 
   constructor(problem: ClusterProblem, message: string, options: ClusterErrorOptions = {}) {
     super(codes[problem], message, options);
     this.problem = problem;
     this.httpStatus = options.httpStatus;
+    this.reason = options.reason;
+    this.causes = options.causes ?? [];
     this.retryAfterMs = options.retryAfterMs;
   }
 }

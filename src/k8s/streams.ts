@@ -1,0 +1,114 @@
+import { Writable } from "node:stream";
+import type { KubeConfig, V1Status } from "@kubernetes/client-node";
+import { messageOf } from "../lib/errors.ts";
+import type { ClusterAccess } from "./access.ts";
+import type { ExecOptions, PodRef } from "./cluster.ts";
+import { ClusterError } from "./cluster-error.ts";
+
+/** Runs a command in a container until it ends; its exit code. */
+export async function execInPod(access: ClusterAccess, pod: PodRef, options: ExecOptions): Promise<number> {
+  const { container, command, stdin = null, stdout = null, stderr = null, tty = false, signal } = options;
+  signal?.throwIfAborted();
+  const { Exec } = await import("@kubernetes/client-node"); // its models take a third of a second to load
+  const exec = new Exec(await toKubeConfig(access));
+  const status = Promise.withResolvers<V1Status>();
+  status.promise.catch(() => {}); // awaited below, when there is a connection
+  const socket = await exec
+    .exec(pod.namespace, pod.name, container, command, stdout, stderr, stdin, tty, status.resolve)
+    .catch((error) => {
+      throw streamFailure(`run a command in pod "${pod.name}"`, error);
+    });
+  const end = () => {
+    status.reject(signal?.reason);
+    socket.close();
+  };
+  signal?.addEventListener("abort", end, { once: true });
+  socket.addEventListener("close", () =>
+    status.reject(streamFailure(`run a command in pod "${pod.name}" to its end`, new Error("the connection broke"))),
+  );
+  try {
+    return exitCodeOf(await status.promise);
+  } finally {
+    signal?.removeEventListener("abort", end);
+    socket.close();
+  }
+}
+
+/** Connects two streams with a port of a pod, as one TCP connection would; the output ends with it. */
+export async function forwardPort(
+  access: ClusterAccess,
+  pod: PodRef,
+  port: number,
+  streams: { input: NodeJS.ReadableStream; output: Writable },
+): Promise<AsyncDisposable> {
+  const { PortForward } = await import("@kubernetes/client-node");
+  const forward = new PortForward(await toKubeConfig(access));
+  const complaints: Buffer[] = [];
+  const complain = new Writable({
+    write(chunk, _encoding, done) {
+      complaints.push(chunk);
+      done();
+    },
+  });
+  const { input, output } = streams;
+  const socket = await forward
+    .portForward(pod.namespace, pod.name, [port], output, complain, input as never)
+    .catch((error) => {
+      throw streamFailure(`reach port ${port} of pod "${pod.name}"`, error);
+    });
+  if (typeof socket === "function") throw new Error("client-node restarted a port-forward that was not to be.");
+  socket.addEventListener("close", () => {
+    const said = Buffer.concat(complaints).toString("utf8").trim();
+    if (said === "") output.end();
+    else output.destroy(streamFailure(`reach port ${port} of pod "${pod.name}"`, new Error(said)));
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      socket.close();
+    },
+  };
+}
+
+/** A kubeconfig of client-node's with our certificates, and our credentials as they are now. */
+async function toKubeConfig(access: ClusterAccess): Promise<KubeConfig> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  const ca = await access.ca?.read();
+  config.loadFromClusterAndUser(
+    {
+      name: "cluster",
+      server: access.server,
+      skipTLSVerify: access.isInsecure,
+      ...(ca ? { caData: Buffer.from(ca).toString("base64") } : {}),
+      ...(access.tlsServerName ? { tlsServerName: access.tlsServerName } : {}),
+      ...(access.proxyUrl ? { proxyUrl: access.proxyUrl } : {}),
+    },
+    { name: "aether" },
+  );
+  config.addAuthenticator({
+    isAuthProvider: () => true,
+    async applyAuthentication(_user, options) {
+      const { authorization, cert, key } = await access.credentials.current();
+      Object.assign(options, cert ? { cert } : {}, key ? { key } : {});
+      if (authorization) options.headers = { ...options.headers, Authorization: authorization };
+    },
+  });
+  return config;
+}
+
+function exitCodeOf(status: V1Status): number {
+  if (status.status === "Success") return 0;
+  const code = status.details?.causes?.find((cause) => cause.reason === "ExitCode")?.message;
+  if (status.reason === "NonZeroExitCode" && code !== undefined) return Number.parseInt(code, 10);
+  throw new ClusterError("failed", `The command could not be run: ${status.message ?? "Kubernetes says no more"}.`);
+}
+
+// A WebSocket that was refused does not say how; its events carry a message at best.
+function streamFailure(doing: string, error: unknown): ClusterError {
+  const said =
+    error instanceof Error ? messageOf(error) : ((error as { message?: string }).message ?? "it was refused");
+  return new ClusterError("failed", `Kubernetes did not let us ${doing}: ${said.replace(/\.$/, "")}.`, {
+    cause: error,
+    hint: "Check that the pod runs, and that the account of this server may `create` on its subresource.",
+  });
+}
