@@ -1,8 +1,8 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import type { ClusterAccess } from "./access.ts";
-import type { Cluster, ObjectQuery, PatchOptions, RemoveOptions, WriteOptions } from "./cluster.ts";
+import type { Cluster, ObjectQuery, PatchOptions, RemoveOptions, Stored, WriteOptions } from "./cluster.ts";
 import { isClusterError } from "./cluster-error.ts";
-import type { AsJson, KindName, ObjectOf } from "./kinds.ts";
+import type { KindName, ObjectOf } from "./kinds.ts";
 import { listPages } from "./list-objects.ts";
 import { inWords, objectPath } from "./object-path.ts";
 import { podLogs } from "./pod-logs.ts";
@@ -36,7 +36,7 @@ export function createCluster(access: ClusterAccess, options: TransportOptions =
 
   async function apply<T extends KubernetesObject>(object: T, { dryRun, signal }: WriteOptions = {}) {
     const ref = refOf(object);
-    return await transport.call<AsJson<T>>({
+    return await transport.call<Stored<T>>({
       method: "PATCH",
       path: objectPath(ref),
       query: { fieldManager, force: true, fieldValidation: "Strict", ...dry(dryRun) },
@@ -50,7 +50,7 @@ export function createCluster(access: ClusterAccess, options: TransportOptions =
 
   async function create<T extends KubernetesObject>(object: T, { dryRun, signal }: WriteOptions = {}) {
     const { kind, namespace, name } = refOf(object);
-    return await transport.call<AsJson<T>>({
+    return await transport.call<Stored<T>>({
       method: "POST",
       path: objectPath({ kind, namespace }),
       query: { fieldManager, fieldValidation: "Strict", ...dry(dryRun) },

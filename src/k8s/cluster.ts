@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { KubernetesObject } from "@kubernetes/client-node";
+import type { KubernetesObject, V1ObjectMeta } from "@kubernetes/client-node";
 import type { AsJson, KindName, ObjectOf } from "./kinds.ts";
 
 /** One object. `namespace` is left out for kinds that have none. */
@@ -16,6 +16,9 @@ export interface ObjectQuery<K extends KindName = KindName> {
   labelSelector?: string;
   fieldSelector?: string;
 }
+
+/** What was sent, as the API server answers it. */
+export type Stored<T> = AsJson<T> & { metadata: AsJson<V1ObjectMeta> };
 
 export interface WriteOptions {
   /** The API server checks everything, admission included, and keeps nothing. */
@@ -106,9 +109,9 @@ export interface Cluster {
   readonly namespace: string;
   version(): Promise<{ major: number; minor: number; text: string }>;
   /** Server-side apply as field manager `aether`, by force; a field that does not exist is refused. */
-  apply<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<AsJson<T>>;
-  /** POST, never repeated: for reviews, and for what must not exist yet. */
-  create<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<AsJson<T>>;
+  apply<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<Stored<T>>;
+  /** POST, sent again only when it was turned away unread: for reviews, and for what must not exist yet. */
+  create<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<Stored<T>>;
   /** Undefined when there is none. */
   get<K extends KindName>(ref: ObjectRef<K>, signal?: AbortSignal): Promise<ObjectOf<K> | undefined>;
   /** All of them, a page at a time. */

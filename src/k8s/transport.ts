@@ -156,5 +156,7 @@ function parseJson(text: string): unknown {
 function isWorthRepeating(error: unknown, isRepeatable: boolean): boolean {
   if (!(error instanceof ClusterError) || (error.retryAfterMs ?? 0) > longestAskedMs) return false;
   if (error.problem === "overloaded") return true; // it was turned away unread
-  return isRepeatable && (error.problem === "unreachable" || (error.httpStatus ?? 0) >= 500);
+  return (
+    isRepeatable && (error.problem === "unreachable" || (error.problem === "failed" && (error.httpStatus ?? 0) >= 500))
+  );
 }

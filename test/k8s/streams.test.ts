@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { PassThrough, Readable } from "node:stream";
+import { failureOf } from "../harness/failure-of.ts";
+import { kubernetesTier } from "../harness/kubernetes.ts";
+import { createNamespace } from "../harness/namespace.ts";
+import { startPod } from "../harness/pod.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () => {
+  test("a command runs in a container, with its output apart, its input and its exit code", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+
+    const code = await space.cluster.exec(pod, {
+      container: "main",
+      command: ["sh", "-c", "cat; echo bad >&2; exit 7"],
+      stdin: Readable.from([Buffer.from("héllo\n")]),
+      stdout,
+      stderr,
+    });
+    expect(code).toBe(7);
+    expect(await new Response(stdout as never).text()).toBe("héllo\n");
+    expect(await new Response(stderr as never).text()).toBe("bad\n");
+    expect(await space.cluster.exec(pod, { container: "main", command: ["true"], stdout: new PassThrough() })).toBe(0);
+    expect(
+      await failureOf(
+        space.cluster.exec(pod, { container: "main", command: ["no-such-program"], stdout: new PassThrough() }),
+      ),
+    ).toMatchObject({ problem: "failed", message: expect.stringContaining("no-such-program") });
+    expect(
+      await failureOf(
+        space.cluster.exec(
+          { ...pod, name: "ghost" },
+          { container: "main", command: ["true"], stdout: new PassThrough() },
+        ),
+      ),
+    ).toMatchObject({ code: expect.any(String), problem: expect.any(String) });
+  });
+
+  test("a port of a pod is reached", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "echo hello > /tmp/index.html; httpd -f -p 8080 -h /tmp");
+    const ask = async (): Promise<string> => {
+      const [input, output] = [new PassThrough(), new PassThrough()];
+      await using _connection = await space.cluster.portForward(pod, 8080, { input, output });
+      input.write("GET /index.html HTTP/1.0\r\n\r\n");
+      return await new Response(output as never).text();
+    };
+    const answer = await waitFor("the server in the pod", () => ask().catch(() => undefined));
+    expect(answer).toContain("200 OK");
+    expect(answer).toContain("hello");
+  });
+
+  test("a log is followed as it is written, until it is let go", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "i=0; while true; do i=$((i+1)); echo line-$i; sleep 0.1; done");
+    const end = new AbortController();
+    const lines: string[] = [];
+    for await (const line of await space.cluster.logs(pod, { follow: true, timestamps: true }, end.signal)) {
+      lines.push(line);
+      if (lines.length === 15) end.abort();
+    }
+    expect(lines.map((line) => line.split(" ")[1])).toEqual(
+      Array.from({ length: 15 }, (_, index) => `line-${index + 1}`),
+    );
+    expect(Date.parse(lines[0]?.split(" ")[0] ?? "")).not.toBeNaN();
+
+    const tail: string[] = [];
+    for await (const line of await space.cluster.logs(pod, { tailLines: 2 }, new AbortController().signal))
+      tail.push(line);
+    expect(tail).toHaveLength(2);
+    expect(
+      await failureOf(space.cluster.logs(pod, { container: "other" }, new AbortController().signal)),
+    ).toMatchObject({ problem: "invalid", message: expect.stringContaining("container other is not valid") });
+  });
+});
