@@ -8,8 +8,8 @@ export interface ServerOptions {
   downloadUrl: string;
   digest: Digest;
   signal: AbortSignal;
-  /** Sent to `downloadUrl` and never to the storage it redirects to. */
-  authorization?: string;
+  /** Sent to `downloadUrl` and never to the storage it redirects to; a function is asked before each request. */
+  authorization?: string | (() => Promise<string>);
   /** Present: one of them must have signed the digest. */
   publicKeys?: string[];
   /** A transfer without a byte for so long is broken off and tried again. */
@@ -18,18 +18,26 @@ export interface ServerOptions {
 
 /** What the server says of the artifact: no byte is taken before it is known to be permitted and signed. */
 export async function askServer(options: ServerOptions, headers: Record<string, string>): Promise<IncomingMessage> {
-  const authorization: Record<string, string> = options.authorization ? { authorization: options.authorization } : {};
-  const answer = await get(new URL(options.downloadUrl), options, { ...authorization, ...headers });
-  if (answer.statusCode === 403) await throwIfUnsigned(answer);
+  const answer = await get(new URL(options.downloadUrl), options, { ...(await credentials(options)), ...headers });
+  if (answer.statusCode === 403 || answer.statusCode === 404) throw await refusalOf(answer);
   const isThere = isRedirect(answer) || answer.statusCode === 200 || answer.statusCode === 206;
   if (options.publicKeys && isThere) assertSigned(options, options.publicKeys, answer);
   return answer;
 }
 
-async function throwIfUnsigned(answer: IncomingMessage): Promise<void> {
+async function credentials({ authorization }: ServerOptions): Promise<Record<string, string>> {
+  if (authorization === undefined) return {};
+  return { authorization: typeof authorization === "string" ? authorization : await authorization() };
+}
+
+/** The server's verdict in its own words, where they are there. */
+async function refusalOf(answer: IncomingMessage): Promise<AgentFailure> {
   const { code, message, hint } = await readEnvelope(answer);
-  if (code !== "signature_required" && code !== "signature_invalid") return;
-  throw new AgentFailure("signature_invalid", [message, hint].filter(Boolean).join(" "));
+  const isUnsigned = code === "signature_required" || code === "signature_invalid";
+  if (isUnsigned) return new AgentFailure("signature_invalid", [message, hint].filter(Boolean).join(" "));
+  const said = message === undefined ? "" : ` (${message})`;
+  const why = `the server answered ${answer.statusCode}${said}`;
+  return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${why}.`);
 }
 
 function assertSigned({ digest }: { digest: Digest }, publicKeys: string[], answer: IncomingMessage): void {

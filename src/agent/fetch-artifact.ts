@@ -6,13 +6,21 @@ import { messageOf, systemCode } from "../lib/errors.ts";
 import { askServer, get, isRedirect, type ServerOptions } from "./ask-server.ts";
 import { AgentFailure } from "./failure.ts";
 
-export interface FetchOptions extends ServerOptions {
+export interface FetchOptions extends ServerOptions, RetryOptions {
   /** A redirect may lead to these origins only. */
   storageOrigins: string[];
   /** Where the bytes go; the caller owns and removes it. */
   path: string;
+}
+
+/** How often what is no verdict is tried again. */
+export interface RetryOptions {
   /** Pauses between tries; when they are used up, the last error is the verdict. */
   retryMs?: number[];
+  /** The last pause is repeated for ever: a pod waits for its server as long as it lives. */
+  forever?: boolean;
+  /** Told why, before each pause. */
+  onRetry?: (error: unknown, pauseMs: number) => void;
 }
 
 const defaultRetryMs = [100, 300, 1_000, 3_000, 6_000, 10_000, 15_000];
@@ -26,28 +34,32 @@ export function fetchArtifact(options: FetchOptions): Promise<{ bytes: number }>
 }
 
 /** Asks whether an artifact that lies here already may be run: the server and its signature decide at every start. */
-export function askPermission(options: ServerOptions & Pick<FetchOptions, "retryMs">): Promise<void> {
+export function askPermission(options: ServerOptions & RetryOptions): Promise<void> {
   return untilVerdict(options, async () => {
     const answer = await askServer(options, {});
     answer.destroy();
-    if (!isRedirect(answer) && answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, "server");
+    if (!isRedirect(answer) && answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, "server", options);
   });
 }
 
 async function untilVerdict<T>(
-  options: Pick<FetchOptions, "retryMs" | "signal">,
+  options: RetryOptions & Pick<ServerOptions, "signal">,
   attemptOnce: () => Promise<T>,
 ): Promise<T> {
-  const pauses = options.retryMs ?? defaultRetryMs;
+  const { retryMs = defaultRetryMs, forever = false, onRetry, signal } = options;
+  let denials = 0;
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await attemptOnce();
     } catch (error) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (error instanceof AgentFailure || isDiskError(error)) throw error;
-      const pauseMs = pauses[attempt];
-      if (pauseMs === undefined || (error instanceof Denied && attempt > 0)) throw lastError(error);
-      await sleep(pauseMs * (0.5 + Math.random()), undefined, { signal: options.signal });
+      denials = error instanceof Denied ? denials + 1 : 0;
+      const pauseMs = retryMs[attempt] ?? (forever ? retryMs.at(-1) : undefined);
+      if (pauseMs === undefined || denials > 1) throw lastError(error);
+      const jitteredMs = pauseMs * (0.5 + Math.random());
+      onRetry?.(error, jitteredMs);
+      await sleep(jitteredMs, undefined, { signal });
     }
   }
 }
@@ -62,7 +74,7 @@ interface Received {
 
 const nothingReceived = (): Received => ({ bytes: 0, hash: createHash("sha256"), etag: undefined });
 
-/** Storage said no to the URL it was redirected with: perhaps that has expired on the way, once more gets a fresh one. */
+/** No to a credential that changes, a signed URL or a token read from a file: it may have expired, once more gets a fresh one. */
 class Denied extends Error {}
 
 async function downloadOnce(options: FetchOptions, received: Received): Promise<{ bytes: number }> {
@@ -87,7 +99,7 @@ async function save(
   if (!resumed) Object.assign(received, nothingReceived(), { etag: strongTag(response) });
   if (!resumed && response.statusCode !== 200) {
     response.resume();
-    throw refusal(response.statusCode ?? 0, from);
+    throw refusal(response.statusCode ?? 0, from, options);
   }
   await append(response, options.path, received);
   const found = received.hash.digest("hex");
@@ -143,10 +155,11 @@ function redirectTarget(response: IncomingMessage, from: URL, origins: string[])
   );
 }
 
-function refusal(status: number, from: "server" | "storage"): Error {
+function refusal(status: number, from: "server" | "storage", { authorization }: ServerOptions): Error {
   if (status === 412 || status === 416 || status === 429 || status >= 500)
     return new Error(`the ${from} answered ${status}`);
-  if (from === "storage" && status === 403) return new Denied(`the storage answered 403`);
+  const isRenewed = from === "storage" ? status === 403 : status === 401 && typeof authorization === "function";
+  if (isRenewed) return new Denied(`the ${from} answered ${status}`);
   return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: the ${from} answered ${status}.`);
 }
 

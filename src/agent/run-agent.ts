@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { join } from "node:path";
 import type { AgentEvent, AgentSpec } from "../core/agent-protocol.ts";
 import { toFailure } from "./failure.ts";
 import { createLogWriter } from "./log-writer.ts";
@@ -18,8 +19,9 @@ export interface AgentControl {
 export async function runAgent(spec: AgentSpec, { emit, start, stop }: AgentControl): Promise<void> {
   const log = createLogWriter(spec.logFolder, spec.replica);
   try {
-    const folder = await prepareRelease(spec, emit, stop);
-    const config = await startConfig(spec, folder);
+    const folder = join(spec.releasesFolder, spec.digest);
+    await prepareRelease({ ...spec, folder, signal: stop }, emit);
+    const config = await startConfig(spec.config, folder);
     emit({ event: "prepared" });
     if (spec.waitForStart && !start.aborted) await once(start, "abort", { signal: stop });
     const port = config.port ?? spec.port;

@@ -67,6 +67,8 @@ export interface PodFetch {
   workspace: string;
   /** PEM file of further certificate authorities, in the container. */
   caFile?: string | undefined;
+  /** Where the verdict goes, if not to `podPaths.terminationMessage`. */
+  terminationFile?: string | undefined;
 }
 
 const names = {
@@ -78,6 +80,7 @@ const names = {
   publicKeys: "AETHER_PUBLIC_KEYS",
   start: "AETHER_START",
   workspace: "AETHER_WORKSPACE",
+  terminationFile: "AETHER_TERMINATION_FILE",
   caFile: "NODE_EXTRA_CA_CERTS", // Node itself reads it when it starts, and adds it to the public ones
 } as const;
 
@@ -124,6 +127,7 @@ export function parsePodVariables(env: Record<string, string | undefined>): PodF
     start: env[names.start],
     workspace: env[names.workspace] ?? podFetchDefaults.workspace,
     caFile: env[names.caFile],
+    terminationFile: env[names.terminationFile],
   };
 }
 

@@ -2,8 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { AgentFailure } from "../../src/agent/failure.ts";
 import { fetchArtifact } from "../../src/agent/fetch-artifact.ts";
-import { prepareRelease } from "../../src/agent/prepare-release.ts";
-import type { AgentSpec } from "../../src/core/agent-protocol.ts";
+import { type Preparation, prepareRelease } from "../../src/agent/prepare-release.ts";
 import { createArtifactStore } from "../harness/artifact-store.ts";
 import { createSigner } from "../harness/signing.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
@@ -27,13 +26,13 @@ async function signedArtifact() {
   const { signal } = new AbortController();
   const common = { ...artifact, storageOrigins: [store.storageOrigin], publicKeys: [signer.publicKey] };
   const fetching = { ...common, path: join(folder.path, "artifact"), signal, retryMs: [] };
-  const spec = { ...common, releasesFolder: join(folder.path, "releases") } as AgentSpec;
+  const wanted = { ...common, folder: join(folder.path, "releases", artifact.digest), signal, retryMs: [] };
   return {
     store,
     artifact,
     signer,
     fetching,
-    prepare: (more: Partial<AgentSpec> = {}) => prepareRelease({ ...spec, ...more }, () => undefined, signal),
+    prepare: (more: Partial<Preparation> = {}) => prepareRelease({ ...wanted, ...more }, () => undefined),
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
@@ -82,8 +81,9 @@ test("the server's refusal is the verdict, in its own words", async () => {
 
 test("a release that lies there unpacked is started with permission only", async () => {
   await using signed = await signedArtifact();
-  const folder = await signed.prepare();
-  expect(await signed.prepare()).toBe(folder);
+  await signed.prepare();
+  await signed.prepare();
+  expect(signed.store.requests.filter(({ url }) => !url.includes("/download/"))).toHaveLength(1);
   const other = { publicKeys: [createSigner().publicKey] };
   expect(await verdictOf(signed.prepare(other))).toMatchObject({ reason: "signature_invalid" });
   const refusal = { code: "signature_required", message: "The key was revoked.", request_id: "r" };

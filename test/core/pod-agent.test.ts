@@ -18,6 +18,7 @@ const fetch: PodFetch = {
   start: "PORT=1 node 'my server.js' && echo \"$HOME\" $$ $(AETHER_APP) `id`\n",
   workspace: "/workspace",
   caFile: "/aether/ca.crt",
+  terminationFile: "/tmp/verdict",
 };
 
 /** As the kubelet makes it: `$$` is a dollar, `$(NAME)` the value of a variable. */
@@ -31,7 +32,7 @@ function environment(variables: { name: string; value: string }[]): Record<strin
 
 test("the agent reads what the builders wrote", () => {
   expect(parsePodVariables(environment(toPodVariables(fetch)))).toEqual(fetch);
-  const { tokenFile, publicKeys, start, caFile, ...least } = { ...fetch, storageOrigins: [] };
+  const { tokenFile, publicKeys, start, caFile, terminationFile, ...least } = { ...fetch, storageOrigins: [] };
   expect(toPodVariables(least).map(({ name }) => name)).toEqual([
     "AETHER_APP",
     "AETHER_DIGEST",

@@ -13,13 +13,17 @@ export type Files = Record<string, string>;
 export async function createArtifactStore() {
   const artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
   const requests: Request[] = [];
+  function remember(request: Request): void {
+    void request.headers; // Bun reads them when they are asked for, and has none once it has answered
+    requests.push(request);
+  }
   const signatures = new Map<string, string>();
   const refusals = new Map<string, () => Response>();
   const storage = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     fetch(request) {
-      requests.push(request);
+      remember(request);
       const bytes = artifacts.get(new URL(request.url).pathname.slice(1));
       return bytes ? new Response(bytes) : new Response("none", { status: 404 });
     },
@@ -29,7 +33,7 @@ export async function createArtifactStore() {
     hostname: "127.0.0.1",
     port: 0,
     fetch(request) {
-      requests.push(request);
+      remember(request);
       const digest = new URL(request.url).pathname.split("/").pop() ?? "";
       const refusal = refusals.get(digest);
       if (refusal) return refusal();
@@ -72,7 +76,10 @@ export async function packFiles(files: Files): Promise<Uint8Array<ArrayBuffer>> 
     await writeFile(join(folder.path, "app", name), text);
   }
   const archive = join(folder.path, "app.tar.gz");
-  const names = Object.keys(files).sort();
+  const isOurs = (name: string) => Number(name.startsWith(".aether/")); // always last
+  const names = Object.keys(files)
+    .sort()
+    .sort((one, other) => isOurs(one) - isOurs(other));
   const tar = Bun.spawn(
     ["tar", "-czf", archive, "--format=ustar", "--mtime=@0", "--owner=0", "--group=0", "--", ...names],
     {

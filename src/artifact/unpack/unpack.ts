@@ -11,7 +11,7 @@ import { bootId, verifyUnpacked, writeMarker } from "./verify-unpacked.ts";
 import { createTreeWriter } from "./write-tree.ts";
 
 export { hashFile, readArtifact } from "./read-artifact.ts";
-export { removeAbandoned } from "./staging.ts";
+export { removeAbandoned, stagingPath } from "./staging.ts";
 export { verifyUnpacked } from "./verify-unpacked.ts";
 
 export interface UnpackRequest {

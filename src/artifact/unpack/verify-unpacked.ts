@@ -23,12 +23,16 @@ export interface UnpackedMarker {
 
 /**
  * What `folder` was unpacked from, when it is whole and of `digest`; undefined when it must be unpacked again.
- * Cheap within one boot of the machine; after a restart all files are compared with the manifest once.
+ * Cheap within one boot of the machine; after a restart, or when `thorough`, all files are compared with the manifest.
  */
-export async function verifyUnpacked(folder: string, digest: Digest): Promise<UnpackedMarker | undefined> {
+export async function verifyUnpacked(
+  folder: string,
+  digest: Digest,
+  { thorough = false }: { thorough?: boolean } = {},
+): Promise<UnpackedMarker | undefined> {
   const marker = await readMarker(folder);
   if (marker?.digest !== digest) return undefined;
-  if (marker.boot === bootId()) return marker;
+  if (marker.boot === bootId() && !thorough) return marker;
   if (!(await matchesManifest(folder, marker))) return undefined;
   const current = { ...marker, boot: bootId() };
   await writeMarker(folder, current);
