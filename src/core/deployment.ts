@@ -2,6 +2,10 @@
 export const deploymentStatuses = ["pending", "running", "failed", "superseded", "stopped"] as const;
 export type DeploymentStatus = (typeof deploymentStatuses)[number];
 
+/** What makes a release: an artifact that was deployed, or the artifact of an earlier release again. */
+export const releaseOrigins = ["deploy", "rollback", "env", "restart"] as const;
+export type ReleaseOrigin = (typeof releaseOrigins)[number];
+
 /** Why a deployment failed (design section 4). */
 export const failureReasons = [
   "artifact_not_found",

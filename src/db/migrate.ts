@@ -4,6 +4,7 @@ import foundations from "../../drizzle/0000_foundations.sql" with { type: "text"
 import deploymentKeys from "../../drizzle/0001_deployment_keys.sql" with { type: "text" };
 import registry from "../../drizzle/0002_registry.sql" with { type: "text" };
 import lookups from "../../drizzle/0003_lookups.sql" with { type: "text" };
+import releases from "../../drizzle/0004_releases.sql" with { type: "text" };
 import type { Db } from "./client.ts";
 import { rowsOf } from "./rows.ts";
 
@@ -13,6 +14,7 @@ export const migrations = [
   { id: "0001_deployment_keys", text: deploymentKeys },
   { id: "0002_registry", text: registry },
   { id: "0003_lookups", text: lookups },
+  { id: "0004_releases", text: releases },
 ];
 
 /** Brings the database to this build's schema, and says which migrations that took. Safe to call from two servers at once. */

@@ -20,6 +20,7 @@ const shipped: Record<string, string> = {
   "0001_deployment_keys": "d1ffb87980df647d67dc6173bf65e74a23b50b13efe3aab8f7b25fd4621a4937",
   "0002_registry": "e83eadd59252ce6d50dcb467b271fd653632fca62e4b8d45443dd363cbf2cd66",
   "0003_lookups": "d233dd756b856672ada4e6b2728a44a9477fa8a8572237fb9b69a2cadc73bd4e",
+  "0004_releases": "10be7b483eae545d6c55d26cc9fe79be07b1b89dabccfb8839fa71cc809195a9",
 };
 
 withDatabases("migrate", (open) => {

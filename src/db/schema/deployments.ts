@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { boolean, check, foreignKey, index, integer, jsonb, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
 import type { AppConfig } from "../../core/app-config.ts";
-import { deploymentStatuses, failureReasons } from "../../core/deployment.ts";
+import { deploymentStatuses, failureReasons, type ReleaseOrigin } from "../../core/deployment.ts";
 import { apps } from "./apps.ts";
 import { artifacts } from "./artifacts.ts";
 import { isOneOf, time } from "./columns.ts";
@@ -23,12 +23,25 @@ export const deployments = pgTable(
     process: text("process").notNull().default("web"),
     environment: text("environment").notNull().default("production"),
     devHot: boolean("dev_hot").notNull().default(false),
+    /** What made it; further origins may come, so the database does not list them. */
+    origin: text("origin").$type<ReleaseOrigin>().notNull().default("deploy"),
+    /** The version that a rollback restores. */
+    originVersion: integer("origin_version"),
+    /** The app's variables when it was made, sealed; null: it has none. */
+    envSealed: text("env_sealed"),
+    /** What the runtime pinned with it, which only the runtime understands. */
+    pins: jsonb("pins").$type<unknown>(),
+    /** Its failure takes the app's variables back to what runs, and has that applied again. */
+    rollbackOnFailure: boolean("rollback_on_failure").notNull().default(false),
     failureReason: text("failure_reason", { enum: failureReasons }),
     failureMessage: text("failure_message"),
     failureLog: jsonb("failure_log").$type<string[]>(),
     idempotencyKey: text("idempotency_key"),
     signature: text("signature"),
     createdAt: time("created_at").notNull().defaultNow(),
+    createdBy: text("created_by"),
+    /** When it first answered; null when it never did. */
+    runningAt: time("running_at"),
     lastTransitionAt: time("last_transition_at").notNull().defaultNow(),
   },
   (table) => [
