@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { and, eq, max } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import type { AppConfig } from "../core/app-config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import type { Tx } from "../db/client.ts";
@@ -8,11 +7,12 @@ import { deployments } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { lockAppNamed } from "./app-lock.ts";
+import { readVariables } from "./app-variables.ts";
 import type { App } from "./apps.ts";
 import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
 import type { Actor, Control } from "./control.ts";
-import { recordDeployments, supersede } from "./deployment-transitions.ts";
-import type { Deployment } from "./deployments.ts";
+import { insertDeployment } from "./deployment-row.ts";
+import { type Deployment, deploymentColumns } from "./deployments.ts";
 import { assertLive } from "./live-app.ts";
 import { assertSigned, attachSignature, type Signed, verifySignature } from "./signatures.ts";
 import { transact } from "./transactions.ts";
@@ -45,49 +45,23 @@ export async function createDeployment(
     const app = assertLive(await lockAppNamed(tx, wanted.app));
     const earlier = await findByKey(tx, app, wanted.idempotencyKey);
     if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
-    const at = control.now();
-    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at });
-    const [{ newest } = { newest: null }] = await tx
-      .select({ newest: max(deployments.version) })
-      .from(deployments)
-      .where(eq(deployments.appId, app.id));
-    const superseded = await supersede(tx, { app, status: "pending", at });
-    const deployment: Deployment = {
-      ...blank,
-      id: randomUUID(),
-      appId: app.id,
-      artifactId: artifact.id,
-      digest,
-      version: (newest ?? 0) + 1,
+    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at: control.now() });
+    const deployment = await insertDeployment(control, tx, {
+      app,
+      artifact,
       config: wanted.config ?? null,
       replicas: wanted.replicas ?? 1,
-      signature: artifact.signature,
-      idempotencyKey: wanted.idempotencyKey ?? null,
-      createdAt: at,
-      lastTransitionAt: at,
-    };
-    await tx.insert(deployments).values(deployment);
-    await recordDeployments(tx, actor, [
-      ...superseded.map((old) => ({ deployment: old, before: "pending" })),
-      { deployment, before: null },
-    ]);
+      variables: await readVariables({ db: tx, secrets: control.secrets }, app.id),
+      origin: "deploy",
+      idempotencyKey: wanted.idempotencyKey,
+      actor,
+    });
     return { ...deployment, replayed: false };
   };
   const created = await transact(control, create, { repeatable: wanted.idempotencyKey !== undefined });
   crashPoint("deployment-created");
   return created;
 }
-
-/** What a deployment begins with. */
-const blank = {
-  status: "pending",
-  process: "web",
-  environment: "production",
-  devHot: false,
-  failureReason: null,
-  failureMessage: null,
-  failureLog: null,
-} as const;
 
 async function signatureOf(
   { db }: Control,
@@ -112,7 +86,7 @@ async function getDeployable(
 async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Deployment | undefined> {
   if (key === undefined) return undefined;
   const [found] = await tx
-    .select()
+    .select(deploymentColumns)
     .from(deployments)
     .where(and(eq(deployments.appId, app.id), eq(deployments.idempotencyKey, key)));
   return found;

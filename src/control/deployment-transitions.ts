@@ -6,7 +6,7 @@ import { lockApp } from "./app-lock.ts";
 import type { App } from "./apps.ts";
 import { recordTransitions, type Transition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
-import type { Deployment } from "./deployments.ts";
+import { type Deployment, deploymentColumns } from "./deployments.ts";
 import { transact } from "./transactions.ts";
 
 /** `pending → running`; the one that ran before is superseded in the same transaction. */
@@ -21,7 +21,7 @@ export async function markRunning(control: Control, id: string): Promise<void> {
       system,
       superseded.map((old) => ({ deployment: old, before: "running" })),
     );
-    await move(tx, deployment, { status: "running", lastTransitionAt: at });
+    await move(tx, deployment, { status: "running", lastTransitionAt: at, runningAt: at });
     await keepForRollback(tx, deployment);
     return (at.getTime() - deployment.createdAt.getTime()) / 1000;
   };
@@ -85,12 +85,16 @@ async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefine
   const [found] = await tx.select({ appId: deployments.appId }).from(deployments).where(eq(deployments.id, id));
   if (!found) return undefined;
   await lockApp(tx, found.appId);
-  const [deployment] = await tx.select().from(deployments).where(eq(deployments.id, id));
+  const [deployment] = await tx.select(deploymentColumns).from(deployments).where(eq(deployments.id, id));
   return deployment;
 }
 
 async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
-  const [after] = await tx.update(deployments).set(change).where(eq(deployments.id, before.id)).returning();
+  const [after] = await tx
+    .update(deployments)
+    .set(change)
+    .where(eq(deployments.id, before.id))
+    .returning(deploymentColumns);
   if (after) await recordDeployments(tx, system, [{ deployment: after, before: before.status }]);
 }
 

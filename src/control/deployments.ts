@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import { definePrepared } from "../db/prepared.ts";
 import { apps, deployments } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
@@ -8,7 +8,13 @@ import type { Control } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
 
-export type Deployment = typeof deployments.$inferSelect;
+// The sealed variables may be large, and no list needs them: `openReleaseVariables` reads them where they are wanted.
+const { envSealed: _, ...columns } = getTableColumns(deployments);
+
+/** What is read of a deployment. */
+export const deploymentColumns = columns;
+
+export type Deployment = Omit<typeof deployments.$inferSelect, "envSealed">;
 
 export interface NamedDeployment {
   app: string;
@@ -22,7 +28,7 @@ export async function listDeployments(
 ): Promise<NamedDeployment[]> {
   if (app !== undefined) await getApp(db, app);
   return db
-    .select({ app: apps.name, deployment: deployments })
+    .select({ app: apps.name, deployment: deploymentColumns })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
     .where(inScope(app === undefined ? scope : [app]))
@@ -38,10 +44,16 @@ export async function getDeployment({ db }: Control, id: string, scope: Scope): 
   throw new AetherError("not_found", `There is no deployment "${id}".`);
 }
 
+/** A deployment with the number of replicas that is wanted now: its app's, else its own. */
+export interface WantedDeployment extends NamedDeployment {
+  replicas: number;
+}
+
 /** The deployments that ought to be applied, oldest first: of each app what runs, and what waits. */
-export async function listWanted({ db }: Control): Promise<NamedDeployment[]> {
+export async function listWanted({ db }: Control): Promise<WantedDeployment[]> {
+  const replicas = sql<number>`coalesce(${apps.replicas}, ${deployments.replicas})`;
   return db
-    .select({ app: apps.name, deployment: deployments })
+    .select({ app: apps.name, deployment: deploymentColumns, replicas })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
     .where(and(sql`${deployments.status} in ('pending', 'running')`, isNull(apps.deletingAt)))
@@ -51,7 +63,7 @@ export async function listWanted({ db }: Control): Promise<NamedDeployment[]> {
 /** Whoever waits for a verdict asks for it again and again. */
 const byId = definePrepared((db) =>
   db
-    .select({ app: apps.name, deployment: deployments })
+    .select({ app: apps.name, deployment: deploymentColumns })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
     .where(eq(deployments.id, sql.placeholder("id")))

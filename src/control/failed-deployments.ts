@@ -2,6 +2,7 @@ import { and, eq, inArray, sql } from "drizzle-orm";
 import { deployments } from "../db/schema.ts";
 import { recordTransition } from "./audit.ts";
 import { type Control, system } from "./control.ts";
+import { deploymentColumns } from "./deployments.ts";
 
 /**
  * Removes failed deployments whose time is over, and says how many. An app's newest one stays: it is what a person looks
@@ -29,7 +30,9 @@ export function removeFailedDeployments({ db, now, settings }: Control): Promise
       .for("update", { skipLocked: true }); // another server is at them
     const ids = due.map(({ id }) => id);
     const removed =
-      ids.length === 0 ? [] : await tx.delete(deployments).where(inArray(deployments.id, ids)).returning();
+      ids.length === 0
+        ? []
+        : await tx.delete(deployments).where(inArray(deployments.id, ids)).returning(deploymentColumns);
     for (const { id, appId, digest, version } of removed) {
       const detail = { digest, version };
       const change = { before: "failed", after: "removed", at, detail };

@@ -4,8 +4,9 @@ import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
 import { markFailed, markRunning } from "./deployment-transitions.ts";
-import { listWanted, type NamedDeployment } from "./deployments.ts";
+import { listWanted, type WantedDeployment } from "./deployments.ts";
 import { activeKeys } from "./keys.ts";
+import { openReleaseVariables } from "./release-variables.ts";
 
 /** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */
 export interface Rollouts {
@@ -20,8 +21,8 @@ export interface Rollouts {
 /** Starts the runtime and returns the loop's handle; nothing is applied before `reconcile`. */
 export async function startRollouts(control: Control): Promise<Rollouts> {
   const { runtime, log } = control;
-  /** Deployments that the runtime was given, with the public keys it was given for them. */
-  const applied = new Map<string, string>();
+  /** Deployments that the runtime was given, with the public keys and the number of replicas it was given for them. */
+  const applied = new Map<string, { keys: string; replicas: number }>();
   /** The apps that this process had the runtime run, by their id: a name may come back as another app. */
   const given = new Map<string, string>();
   let writing: Promise<void> = Promise.resolve();
@@ -41,15 +42,18 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     }
   }
 
-  async function apply(named: NamedDeployment): Promise<void> {
+  async function apply(named: WantedDeployment): Promise<void> {
+    const { replicas } = named;
     const { id, appId } = named.deployment;
     const publicKeys = control.settings.requireSignature ? await activeKeys(control.db, appId) : undefined;
     const keys = String(publicKeys);
-    if (applied.get(id) === keys) return;
-    applied.set(id, keys);
+    const before = applied.get(id);
+    if (before?.keys === keys && before.replicas === replicas) return;
+    applied.set(id, { keys, replicas });
     given.set(appId, named.app);
     try {
-      await runtime.apply({ ...toRelease(control, named), ...(publicKeys ? { publicKeys } : {}) });
+      if (before?.keys === keys) return await runtime.scale(named.app, replicas);
+      await runtime.apply({ ...(await toRelease(control, named)), ...(publicKeys ? { publicKeys } : {}) });
     } catch (error) {
       applied.delete(id);
       log.error("a release could not be applied", { app: named.app, deployment: id, error });
@@ -120,7 +124,8 @@ function reasonOf(event: RuntimeEvent): Record<string, unknown> {
   return event.type === "failed" ? { reason: event.failure.reason, why: event.failure.message } : {};
 }
 
-function toRelease({ settings }: Control, { app, deployment }: NamedDeployment): Release {
+async function toRelease(control: Control, { app, deployment, replicas }: WantedDeployment): Promise<Release> {
+  const { settings } = control;
   return {
     app,
     deploymentId: deployment.id,
@@ -128,8 +133,9 @@ function toRelease({ settings }: Control, { app, deployment }: NamedDeployment):
     digest: deployment.digest,
     downloadUrl: `${settings.internalUrl}/artifacts/${deployment.digest}/download?app=${app}`,
     ...(deployment.config === null ? {} : { config: deployment.config }),
-    replicas: deployment.replicas,
+    replicas,
     established: deployment.status === "running",
-    env: {},
+    env: await openReleaseVariables(control, deployment.id),
+    ...(deployment.pins === null ? {} : { pins: deployment.pins }),
   };
 }

@@ -8,6 +8,8 @@ export interface FakeRuntime extends Runtime {
   /** Every `apply`, in order. */
   readonly applied: Release[];
   readonly removed: string[];
+  /** Every `scale`, in order. */
+  readonly scaled: { app: string; replicas: number }[];
   /** What `logs` gives for an application. */
   readonly lines: Map<string, LogLine[]>;
   /** The verdict on the newest release of `app`, or on the deployment named. */
@@ -17,10 +19,16 @@ export interface FakeRuntime extends Runtime {
   breakWith(error: Error | undefined): void;
 }
 
+export interface FakeRuntimeOptions extends Pick<Runtime, "pins"> {
+  verdict?: "running";
+  platform?: RuntimePlatform;
+}
+
 /** `verdict: "running"` lets every release run at once. */
-export function createFakeRuntime(options: { verdict?: "running"; platform?: RuntimePlatform } = {}): FakeRuntime {
+export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
   const applied: Release[] = [];
   const removed: string[] = [];
+  const scaled: { app: string; replicas: number }[] = [];
   const lines = new Map<string, LogLine[]>();
   const running = new Map<string, Release>();
   let observe: (event: RuntimeEvent) => void = () => undefined;
@@ -42,8 +50,10 @@ export function createFakeRuntime(options: { verdict?: "running"; platform?: Run
 
   return {
     kind: "fake",
+    ...(options.pins ? { pins: options.pins } : {}),
     applied,
     removed,
+    scaled,
     lines,
     succeed,
     fail(app, failure = {}, deploymentId) {
@@ -64,6 +74,12 @@ export function createFakeRuntime(options: { verdict?: "running"; platform?: Run
       if (broken) throw broken;
       applied.push(release);
       if (options.verdict === "running") succeed(release.app);
+    },
+    async scale(app, replicas) {
+      if (broken) throw broken;
+      scaled.push({ app, replicas });
+      const release = running.get(app);
+      if (release) running.set(app, { ...release, replicas });
     },
     async remove(app) {
       removed.push(app);

@@ -21,7 +21,12 @@ export interface Release {
   established?: boolean;
   /** The application's own variables. */
   env: Record<string, string>;
+  /** What `pins` answered when the release was made; absent where the runtime pins nothing. */
+  pins?: unknown;
 }
+
+/** What is known of a release while its row is made. */
+export type UnpinnedRelease = Pick<Release, "app" | "deploymentId" | "version" | "digest" | "config" | "replicas">;
 
 export interface ReplicaStatus {
   /** `shop-v12-0` locally, the pod's name on Kubernetes. */
@@ -59,8 +64,21 @@ export interface Runtime {
   /** Throws when applications cannot be run now. */
   check(): Promise<void>;
   platform(): Promise<RuntimePlatform>;
-  /** Idempotent: the same release again changes nothing and reports its verdict again. */
+  /**
+   * What this runtime wants kept with a release, as JSON: given back in `Release.pins` at every `apply`, and opaque to
+   * everyone else. `repeated` is what was kept with the release whose artifact runs again (a rollback, a restart, other
+   * variables). The app is locked meanwhile: it answers from what it knows, without asking others.
+   */
+  pins?(release: UnpinnedRelease, repeated?: unknown): Promise<unknown>;
+  /** Why so many replicas of this configuration cannot run here, asked before it is wanted; undefined when they can. */
+  scaleProblem?(wanted: Pick<Release, "config" | "replicas">): string | undefined;
+  /** Idempotent: the same release again, with as many replicas or others, starts nothing anew and reports its verdict again. */
   apply(release: Release): Promise<void>;
+  /**
+   * From now on so many replicas of whatever release the app has, without a new release: those that run go on. None: the
+   * app stops, and starts with the next number. An app that was given nothing yet is left alone.
+   */
+  scale(app: string, replicas: number): Promise<void>;
   /** Stops and forgets an application; idempotent. */
   remove(app: string): Promise<void>;
   replicas(app: string): Promise<ReplicaStatus[]>;

@@ -5,6 +5,7 @@ import type { Upstream } from "./routes.ts";
 
 /** All replicas of one release. */
 export interface Generation {
+  /** With the number of replicas that is wanted now. */
   readonly release: Release;
   /** Undefined when all replicas answered for the first time, else why the first one will not. */
   readonly verdict: Promise<DeploymentFailure | undefined>;
@@ -12,33 +13,71 @@ export interface Generation {
   readonly prepared: Promise<void>;
   /** Starts a generation that is held back. */
   begin(): void;
+  /** From now on so many replicas; those that are too many are given back, for the caller to end. */
+  scale(replicas: number): Replica[];
   statuses(): ReplicaStatus[];
   upstreams(): Upstream[];
   stop(): Promise<void>;
 }
 
+/** How a replica is started; one that is `tireless` joins a release that has its verdict, and is tried until it runs. */
+export type StartReplica = (index: number, options: { tireless: boolean }) => Replica;
+
 /** Starts the first replica, which fetches and unpacks, and then the others, which find the release there. */
-export function startGeneration(release: Release, start: (index: number) => Replica): Generation {
-  const first = start(0);
-  const replicas = [first];
+export function startGeneration(release: Release, start: StartReplica): Generation {
+  const replicas: Replica[] = [];
+  const answered = new Set<Replica>();
+  const prepared = Promise.withResolvers<void>();
+  const verdict = Promise.withResolvers<DeploymentFailure | undefined>();
+  let wanted = release.replicas;
+  let started = 0;
+  let begun = false;
+  let judged = false;
   let stopped = false;
 
-  async function judge(): Promise<DeploymentFailure | undefined> {
-    await Promise.race([first.prepared, first.verdict]);
-    while (!stopped && replicas.length < release.replicas) replicas.push(start(replicas.length));
-    const firstFailure = new Promise<DeploymentFailure>((failed) => {
-      for (const replica of replicas) void replica.verdict.then((failure) => failure && failed(failure));
-    });
-    const allAnswer = Promise.all(replicas.map((replica) => replica.verdict)).then(() => undefined);
-    return Promise.race([firstFailure, allAnswer]);
+  function judge(failure?: DeploymentFailure): void {
+    if (failure === undefined && (replicas.length < wanted || !replicas.every((one) => answered.has(one)))) return;
+    judged = true;
+    verdict.resolve(failure);
   }
 
+  /** Each gets an index of its own: a name that was used has its log, and perhaps still drains. */
+  function add(): void {
+    const replica = start(started++, { tireless: judged });
+    replicas.push(replica);
+    if (begun) replica.begin();
+    void replica.verdict.then((failure) => {
+      if (!replicas.includes(replica)) return;
+      if (failure === undefined) answered.add(replica);
+      judge(failure);
+    });
+  }
+
+  async function fill(): Promise<void> {
+    if (replicas.length === 0 && wanted > 0) add();
+    const [first] = replicas;
+    if (first && (await Promise.race([first.prepared, first.verdict]))) return; // it failed, and so would the others
+    prepared.resolve();
+    while (!stopped && replicas.length < wanted) add();
+    judge();
+  }
+
+  void fill();
   return {
-    release,
-    verdict: judge(),
-    prepared: first.prepared,
+    get release() {
+      return { ...release, replicas: wanted };
+    },
+    verdict: verdict.promise,
+    prepared: prepared.promise,
     begin() {
+      begun = true;
       for (const replica of replicas) replica.begin();
+    },
+    scale(count) {
+      wanted = count;
+      const tooMany = replicas.splice(count);
+      if (!stopped) void fill();
+      return tooMany;
     },
     statuses: () => replicas.map((replica) => replica.status()),
     upstreams: () => replicas.map((replica) => replica.upstream()).filter((upstream) => upstream !== undefined),
@@ -49,13 +88,14 @@ export function startGeneration(release: Release, start: (index: number) => Repl
   };
 }
 
-/** No replica: of a release that is scaled to none, or that cannot even be started. */
-export function emptyGeneration(release: Release, failure?: DeploymentFailure): Generation {
+/** No replica: of a release that cannot even be started. */
+export function unfitGeneration(release: Release, failure: DeploymentFailure): Generation {
   return {
     release,
     verdict: Promise.resolve(failure),
     prepared: new Promise(() => undefined),
     begin: () => undefined,
+    scale: () => [],
     statuses: () => [],
     upstreams: () => [],
     stop: async () => undefined,

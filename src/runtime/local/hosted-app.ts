@@ -18,6 +18,8 @@ export interface HostedAppOptions {
 /** One application: the generation that serves, and the one that wants to. */
 export interface HostedApp {
   apply(release: Release): void;
+  /** From now on so many replicas, of what serves and of what wants to. */
+  scale(replicas: number): void;
   replicas(): ReplicaStatus[];
   stop(): Promise<void>;
 }
@@ -78,6 +80,20 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     if (hasOwnPort(generation.release)) portFree = Promise.all([portFree, done]);
   }
 
+  /** The gateway knows no more of those that go before their last requests are waited for. */
+  function resize(generation: Generation, replicas: number): void {
+    const ending = generation.scale(replicas).map((replica) => ({ replica, upstream: replica.upstream() }));
+    refresh();
+    for (const { replica, upstream } of ending) {
+      const done = drain(upstream ? [upstream] : [])
+        .then(() => replica.stop())
+        .catch((error: unknown) => log.error("a replica was not ended in order", { error }))
+        .finally(() => retiring.delete(done));
+      retiring.add(done);
+      if (hasOwnPort(generation.release)) portFree = Promise.all([portFree, done]);
+    }
+  }
+
   const drain = (upstreams: Upstream[]) =>
     Promise.all(upstreams.map((upstream) => routes.drained(upstream, options.graceMs)));
 
@@ -100,7 +116,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
         retryMs,
       });
       void generation.stop();
-      const again = () => current === generation && !stopped && serveAgain(release, Math.min(retryMs * 2, 60_000));
+      const again = () =>
+        current === generation && !stopped && serveAgain(generation.release, Math.min(retryMs * 2, 60_000));
       setTimeout(again, retryMs).unref();
     });
   }
@@ -128,10 +145,10 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
 
   return {
     apply(release) {
-      if (pending && isSame(pending.release, release)) return;
+      if (pending && isSame(pending.release, release)) return resize(pending, release.replicas);
       dropPending();
       if (current && isSame(current.release, release)) {
-        refresh();
+        resize(current, release.replicas);
         return emit({ type: "running", app, deploymentId: release.deploymentId });
       }
       if (failed && isSame(failed.release, release)) {
@@ -147,6 +164,10 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
         takeOver(next);
       });
     },
+    scale(replicas) {
+      if (displaced) displaced = { ...displaced, replicas };
+      for (const generation of [current, pending]) if (generation) resize(generation, replicas);
+    },
     replicas: () => [...(current?.statuses() ?? []), ...(pending?.statuses() ?? [])],
     async stop() {
       const generations = [current, pending];
@@ -161,8 +182,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
 
 const hasOwnPort = ({ config }: Release): boolean => config?.port !== undefined;
 
-/** Where it is downloaded from, which keys count now, and whether it has served before, does not matter. */
+/** Where it is downloaded from, which keys count now, how many replicas it has, and whether it has served before, does not matter. */
 function isSame(a: Release, b: Release): boolean {
-  const essence = ({ downloadUrl: _, established: __, publicKeys: ___, ...rest }: Release) => rest;
+  const essence = ({ downloadUrl: _, established: __, publicKeys: ___, replicas: ____, ...rest }: Release) => rest;
   return Bun.deepEquals(essence(a), essence(b));
 }

@@ -6,7 +6,7 @@ import { asDiskError } from "../../lib/errors.ts";
 import { inRange } from "../../lib/node-version.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Release, Runtime, RuntimeEvent } from "../runtime.ts";
-import { emptyGeneration, type Generation, startGeneration } from "./generation.ts";
+import { type Generation, startGeneration, unfitGeneration } from "./generation.ts";
 import { createHostedApp, type HostedApp } from "./hosted-app.ts";
 import { createLayout } from "./layout.ts";
 import { cleanLeftovers } from "./leftovers.ts";
@@ -75,10 +75,10 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
 
   function startRelease(release: Release, node: MachineNode, onChange: () => void): Generation {
     const unfit = nodeMismatch(release, node) ?? portMismatch(release);
-    if (unfit || release.replicas === 0) return emptyGeneration(release, unfit);
+    if (unfit) return unfitGeneration(release, unfit);
     const own = layout.app(release.app);
     const logs = join(own.logs, logFolderName(release.version, now()));
-    return startGeneration(release, (index) => {
+    return startGeneration(release, (index, { tireless }) => {
       const replica = `${release.app}-v${release.version}-${index}`;
       return startReplica({
         spec: {
@@ -98,6 +98,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
         },
         publicKeys: () => publicKeys.get(release.app),
         version: release.version,
+        tireless,
         command: { nodePath: node.path, agentPath, env: machineEnv },
         ports,
         processesFolder: layout.processes,
@@ -154,6 +155,10 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
       publicKeys.set(release.app, release.publicKeys);
       hostedApp(release.app, node).apply(release);
     },
+    scaleProblem: (wanted) => portMismatch(wanted)?.message,
+    async scale(app, replicas) {
+      apps.get(app)?.scale(replicas);
+    },
     async remove(app) {
       const hosted = apps.get(app);
       apps.delete(app);
@@ -195,7 +200,7 @@ function nodeMismatch({ config }: Release, { platform }: MachineNode): Deploymen
   };
 }
 
-function portMismatch({ config, replicas }: Release): DeploymentFailure | undefined {
+function portMismatch({ config, replicas }: Pick<Release, "config" | "replicas">): DeploymentFailure | undefined {
   if (config?.port === undefined || replicas < 2) return undefined;
   return {
     reason: "unschedulable",

@@ -17,6 +17,8 @@ export interface ReplicaOptions {
   /** The keys that count when an agent starts; undefined where none is demanded. */
   publicKeys: () => string[] | undefined;
   version: number;
+  /** It joins a release that has its verdict: it is tried until it runs. */
+  tireless?: boolean;
   command: AgentCommandLine;
   ports: Ports;
   processesFolder: string;
@@ -107,7 +109,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       const answeredBefore = everAnswered;
       const failure = await runOnce();
       if (stopping.signal.aborted) return;
-      if (!everAnswered && isFinal(failure, tries)) {
+      if (!everAnswered && !options.tireless && isFinal(failure, tries)) {
         enter("failed");
         return verdict.resolve(failure ?? agentEnded);
       }

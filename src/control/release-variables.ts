@@ -1,0 +1,40 @@
+import { eq } from "drizzle-orm";
+import type { Queryable } from "../db/client.ts";
+import { deployments } from "../db/schema.ts";
+import { AetherError } from "../lib/errors.ts";
+import type { Sealer } from "../lib/sealer.ts";
+
+/** Environment variables by name. */
+export type Variables = Record<string, string>;
+
+/** The variables that a release pins, as its row keeps them; null when there are none. */
+export function sealReleaseVariables(secrets: Sealer, deploymentId: string, variables: Variables): string | null {
+  if (Object.keys(variables).length === 0) return null;
+  return secrets.seal(JSON.stringify(variables), contextOf(deploymentId));
+}
+
+/** The variables that a release was made with. */
+export async function openReleaseVariables(
+  { db, secrets }: { db: Queryable; secrets: Sealer },
+  deploymentId: string,
+): Promise<Variables> {
+  const [row] = await db
+    .select({ sealed: deployments.envSealed })
+    .from(deployments)
+    .where(eq(deployments.id, deploymentId));
+  return row?.sealed ? JSON.parse(openSealed(secrets, row.sealed, contextOf(deploymentId))) : {};
+}
+
+/** What was sealed for `context`; a failure that a person can act on when this server's keys did not seal it. */
+export function openSealed(secrets: Sealer, sealed: string, context: string): string {
+  try {
+    return secrets.open(sealed, context);
+  } catch (cause) {
+    throw new AetherError("service_unavailable", "The app's variables cannot be opened with this server's keys.", {
+      cause,
+      hint: "Start the server with the AETHER_SECRETS_KEY that sealed them, or with it as AETHER_SECRETS_KEY_PREVIOUS.",
+    });
+  }
+}
+
+const contextOf = (deploymentId: string): string => `variables of deployment ${deploymentId}`;
