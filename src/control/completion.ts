@@ -7,13 +7,17 @@ import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { artifactKey } from "../storage/storage.ts";
 import { lockApp } from "./app-lock.ts";
+import { lockHeld } from "./artifact-lease.ts";
+import { recordArtifact } from "./artifact-record.ts";
+import { giveUp, removeBytes } from "./byte-removal.ts";
 import type { Actor, Control } from "./control.ts";
-import { expireUpload } from "./expiry.ts";
 import { quotaProblem } from "./quotas.ts";
+import { adoptArtifact } from "./reservation.ts";
 import { transact } from "./transactions.ts";
-import { type Artifact, adoptArtifact, assertSize, findArtifact, recordArtifact } from "./uploads.ts";
+import { assertSize } from "./upload-size.ts";
+import { type Artifact, findArtifact } from "./uploads.ts";
 import { noBytes, type Verdict, verifyObject } from "./verification.ts";
-import { claimUpload, holdClaim, lockHeld, returnToPending } from "./verification-lease.ts";
+import { claimUpload, holdClaim, returnToPending } from "./verification-lease.ts";
 
 export interface Completion {
   app: string;
@@ -136,10 +140,11 @@ function store(control: Control, held: Artifact, { completion, verdict, actor }:
 
 /** What the quota refused takes no room, in the database or in storage. */
 async function dropUpload(control: Control, held: Artifact, actor: Actor): Promise<void> {
-  await control.db.transaction(async (tx) => {
+  const given = await transact(control, async (tx) => {
     const artifact = await lockHeld(tx, held);
-    if (artifact) await expireUpload(control, tx, artifact, actor);
+    return artifact && giveUp(control, tx, { artifact, actor });
   });
+  if (given) await removeBytes(control, given);
 }
 
 function measure({ metrics }: Control, { sizeBytes, presignedAt, completedAt }: Artifact): void {

@@ -1,9 +1,9 @@
 import { AetherError } from "../lib/errors.ts";
 import { storeFile } from "../storage/store-file.ts";
 import type { Actor, Control } from "./control.ts";
+import type { UploadRequest } from "./reservation.ts";
 import { completeSigned } from "./signatures.ts";
-import type { Artifact, UploadRequest } from "./uploads.ts";
-import { presignUpload } from "./uploads.ts";
+import { type Artifact, presignUpload } from "./uploads.ts";
 
 /** Makes a file that came through this server an artifact; an upload in parts of the same bytes ends with it. */
 export async function storeDirectly(

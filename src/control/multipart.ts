@@ -5,7 +5,9 @@ import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { ListedPart, SignedRequest, UploadedPart } from "../storage/storage.ts";
 import type { Actor, Control } from "./control.ts";
-import { type Artifact, assertSize, findArtifact, reserveArtifact, type UploadRequest } from "./uploads.ts";
+import { reserveArtifact, type UploadRequest } from "./reservation.ts";
+import { assertSize } from "./upload-size.ts";
+import { type Artifact, findArtifact } from "./uploads.ts";
 
 export interface StartedUpload {
   artifact: Artifact;
@@ -160,7 +162,8 @@ async function getUpload(
   { app, digest, uploadId }: { app: string; digest: Digest; uploadId: string },
 ) {
   const artifact = await findArtifact(control, app, digest);
-  if (artifact?.uploadId === uploadId && artifact.status !== "stored") return artifact;
+  const isUnderWay = artifact?.status === "pending" || artifact?.status === "verifying";
+  if (isUnderWay && artifact.uploadId === uploadId) return artifact;
   throw new AetherError("not_found", "There is no such multipart upload.", {
     hint: "Start one with POST /artifacts/multipart/init.",
   });

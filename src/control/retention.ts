@@ -1,11 +1,13 @@
-import { and, eq, isNotNull, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { Queryable } from "../db/client.ts";
 import { rowsOf } from "../db/rows.ts";
 import { artifacts } from "../db/schema.ts";
 import { lockApp } from "./app-lock.ts";
+import { hasLapsed } from "./artifact-lease.ts";
+import { recordArtifact } from "./artifact-record.ts";
+import { claimExpired, hasBytesLeft, removeBytes } from "./byte-removal.ts";
 import { type Control, system } from "./control.ts";
-import { endStoredUpload } from "./expiry.ts";
-import { recordArtifact } from "./uploads.ts";
+import { transact } from "./transactions.ts";
 
 /**
  * Removes stored artifacts beyond the newest of their app, or too old, and says how many. What runs, what waits to, and
@@ -16,7 +18,7 @@ export async function retireArtifacts(control: Control): Promise<number> {
   for (const candidate of await findRetirable(control, control.db)) {
     if (await retire(control, candidate)) retired += 1;
   }
-  await removeRetiredBytes(control);
+  await removeLeftBytes(control);
   return retired;
 }
 
@@ -46,25 +48,13 @@ function retire(control: Control, { id, appId }: Candidate): Promise<boolean> {
   });
 }
 
-/**
- * After the commit, because a row without its bytes must never be `stored`; under the row's lock, because a new upload
- * of the same digest must not lose them. What a crash leaves here is removed by the next turn.
- */
-async function removeRetiredBytes(control: Control): Promise<void> {
+/** After the commit, because a row without its bytes must never be `stored`; also what a server that died has left. */
+async function removeLeftBytes(control: Control): Promise<void> {
   const { db } = control;
-  const isLeft = and(eq(artifacts.status, "expired"), isNotNull(artifacts.expiresAt));
-  const left = await db.select({ id: artifacts.id }).from(artifacts).where(isLeft).limit(500);
+  const left = await db.select({ id: artifacts.id }).from(artifacts).where(and(hasBytesLeft, hasLapsed())).limit(500);
   for (const { id } of left) {
-    await db.transaction(async (tx) => {
-      const [artifact] = await tx
-        .select()
-        .from(artifacts)
-        .where(and(eq(artifacts.id, id), isLeft))
-        .for("update", { skipLocked: true });
-      if (!artifact) return;
-      await endStoredUpload(control, artifact);
-      await tx.update(artifacts).set({ expiresAt: null }).where(eq(artifacts.id, id));
-    });
+    const claimed = await transact(control, (tx) => claimExpired(control, tx, and(eq(artifacts.id, id), hasBytesLeft)));
+    if (claimed) await removeBytes(control, claimed);
   }
 }
 

@@ -1,10 +1,12 @@
-import { and, eq, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, or } from "drizzle-orm";
 import type { Tx } from "../db/client.ts";
 import { artifacts } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
+import { hasLapsed, isHeld, leaseEnd, lockHeld, renewLease, storeCallMs } from "./artifact-lease.ts";
+import { recordArtifact } from "./artifact-record.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import { transact } from "./transactions.ts";
-import { type Artifact, recordArtifact } from "./uploads.ts";
+import type { Artifact } from "./uploads.ts";
 
 /** One server verifies an upload at a time: the one that moved `claimed_until`, whose value is its proof. */
 export type Claim = { state: "claimed" | "stored"; artifact: Artifact } | { state: "busy" };
@@ -20,7 +22,7 @@ async function claimIn(control: Control, tx: Tx, { id, actor }: { id: string; ac
   if (before?.status !== "pending" && before?.status !== "verifying") throw abandoned();
   const [artifact] = await tx
     .update(artifacts)
-    .set({ status: "verifying", claimedUntil: leaseEnd(control) })
+    .set({ status: "verifying", claimedUntil: leaseEnd(control.settings.verifyLeaseMs) })
     .where(and(eq(artifacts.id, id), or(eq(artifacts.status, "pending"), hasLapsed())))
     .returning();
   if (!artifact) return { state: "busy" };
@@ -42,7 +44,7 @@ export function holdClaim(control: Control, claimed: Artifact): { end: () => Pro
       try {
         const [renewed] = await control.db
           .update(artifacts)
-          .set({ claimedUntil: leaseEnd(control) })
+          .set({ claimedUntil: leaseEnd(control.settings.verifyLeaseMs) })
           .where(isHeld(held))
           .returning();
         held = renewed ?? held;
@@ -61,24 +63,23 @@ export function holdClaim(control: Control, claimed: Artifact): { end: () => Pro
   };
 }
 
-/** Locks the row if it is still claimed as `held` says; undefined when another server has it by now. */
-export async function lockHeld(tx: Tx, held: Artifact): Promise<Artifact | undefined> {
-  const [artifact] = await tx.select().from(artifacts).where(isHeld(held)).for("update");
-  return artifact;
-}
-
-/** `verifying → pending`; `isBad` deletes the bytes as well, so that a retry can store others. */
-export function returnToPending(
+/** `verifying → pending`; `isBad` deletes the bytes before, so that a retry can store others. */
+export async function returnToPending(
   control: Control,
   held: Artifact,
   { actor, isBad }: { actor: Actor; isBad: boolean },
 ): Promise<void> {
-  const work = async (tx: Tx) => {
-    if (!(await lockHeld(tx, held))) return; // no longer ours: neither the row nor the bytes
-    if (isBad) await control.storage.remove(held.storageKey);
-    await release(control, tx, held, actor);
-  };
-  return transact(control, work, { repeatable: true });
+  const still = isBad ? await renewLease(control, held, storeCallMs) : held;
+  if (still === undefined) return; // no longer ours: neither the row nor the bytes
+  try {
+    if (isBad) await control.storage.remove(still.storageKey);
+  } finally {
+    // Also when the bytes could not be deleted: whoever completes them again finds out, and tries again.
+    const work = async (tx: Tx) => {
+      if (await lockHeld(tx, still)) await release(control, tx, still, actor);
+    };
+    await transact(control, work, { repeatable: true });
+  }
 }
 
 /**
@@ -109,17 +110,3 @@ async function release(control: Control, tx: Tx, held: Artifact, actor: Actor): 
   const [artifact] = await tx.update(artifacts).set(change).where(eq(artifacts.id, held.id)).returning();
   if (artifact) await recordArtifact(control, tx, { actor, artifact, before: "verifying", at: control.now() });
 }
-
-// The database's clock, because the servers' may differ.
-const leaseEnd = ({ settings }: Control): SQL =>
-  sql`clock_timestamp() + ${settings.verifyLeaseMs} * interval '1 millisecond'`;
-
-const hasLapsed = (): SQL | undefined =>
-  or(isNull(artifacts.claimedUntil), lt(artifacts.claimedUntil, sql`clock_timestamp()`));
-
-const isHeld = ({ id, claimedUntil }: Artifact): SQL | undefined =>
-  and(
-    eq(artifacts.id, id),
-    eq(artifacts.status, "verifying"),
-    claimedUntil === null ? isNull(artifacts.claimedUntil) : eq(artifacts.claimedUntil, claimedUntil),
-  );

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Files, packFiles } from "../harness/artifact-store.ts";
 import { createUser, startServe, testBinary } from "../harness/binary.ts";
-import { digestOf } from "../harness/control-plane.ts";
+import { digestOf, put } from "../harness/control-plane.ts";
 import { writeFiles } from "../harness/files.ts";
 import { s3Tier } from "../harness/object-store.ts";
 import { postgresTier } from "../harness/postgres.ts";
@@ -71,6 +71,32 @@ describe("on PGlite", () => killPoints(points, embeddedParts));
 describe.skipIf(!hasPostgres)("on Postgres", () => killPoints(isFull ? points : crossing, postgresParts));
 describe.skipIf(!hasPostgres || !s3Tier().available)("on Postgres and S3", () =>
   killPoints(inBucket, postgresAndS3Parts, large),
+);
+
+test.each(["bytes-given-up", "bytes-removed"])(
+  "a server killed at %s while an upload is given up, and started again, removes its bytes and takes them anew",
+  async (point) => {
+    await using user = await createUser(testBinary);
+    const bytes = await packFiles(answering("it runs"));
+    const digest = digestOf(bytes);
+    const announced = JSON.stringify({ app_name: "shop", digest, size_bytes: bytes.length });
+    const killed = await startServe(user, { env: { AETHER_CRASH_AT: point } });
+    const headers = { "content-type": "application/json" };
+    const asked = await fetch(`${killed.api}/artifacts/presign`, { method: "POST", headers, body: announced });
+    expect((await put((await asked.json()) as Parameters<typeof put>[0], bytes)).status).toBe(200);
+    const giveUp = (api: string) => fetch(`${api}/artifacts/${digest}/upload?app=shop`, { method: "DELETE" });
+    await expect(giveUp(killed.api)).rejects.toThrow();
+    expect(await killed.ended).toBe(128 + 9);
+
+    await using server = await startServe(user);
+    expect([204, 404]).toContain((await giveUp(server.api)).status); // 404: a poller was faster
+    expect((await fetch(`${server.api}/artifacts/${digest}`, { method: "HEAD" })).status).toBe(404);
+    const { id } = await releaseOnce(server.api, { app: "shop", bytes, key: "one key" });
+    expect(id).toBeString();
+    const download = await fetch(`${server.api}/artifacts/${digest}/download`);
+    expect(digestOf(new Uint8Array(await download.arrayBuffer()))).toBe(digest);
+  },
+  120_000,
 );
 
 test("the command line, killed with its server after the parts were joined, ends the upload when it is run again (K4)", async () => {

@@ -5,7 +5,7 @@ import { artifacts, auditEvents, deployments } from "../../src/db/schema.ts";
 import { lapsedVerifications } from "../../src/pollers/lapsed-verifications.ts";
 import { pendingUploads } from "../../src/pollers/pending-uploads.ts";
 import { retention } from "../../src/pollers/retention.ts";
-import { digestOf, someBytes } from "../harness/control-plane.ts";
+import { digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { postgresTier } from "../harness/postgres.ts";
 import { createTwoServers } from "../harness/two-servers.ts";
 
@@ -76,6 +76,31 @@ describe.skipIf(!postgresTier().available)("two servers on one Postgres", () => 
     expect(count("artifact.pending", "verifying")).toBe(1);
     expect(count("deployment.removed", "failed")).toBe(10);
     expect(await db.select().from(deployments)).toHaveLength(1);
+  });
+
+  test("an upload whose time is over on one, and that is asked for anew on the other, never loses the new bytes", async () => {
+    await using servers = await createTwoServers();
+    const { one, two } = servers;
+    const outcomes = new Set<number>(); // 200, or 201 when the earlier bytes were there still
+    for (let round = 0; round < 20; round += 1) {
+      const bytes = someBytes(`contested ${round}`);
+      const request = { app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length };
+      const { body } = await one.send("POST", "/artifacts/presign", request);
+      await put(body, bytes);
+      for (const server of [one, two]) server.advance(3_601_000);
+      const store = async () => {
+        const { body: renewed } = await one.send("POST", "/artifacts/presign", request);
+        const sent = await put(renewed, bytes);
+        return (await one.send("POST", "/artifacts/complete", request)).status + (sent.ok ? 0 : 1);
+      };
+      const [status] = await Promise.all([store(), pendingUploads(two.control, 1000).tick(signal)]);
+      outcomes.add(status);
+      const [row] = await one.control.db.select().from(artifacts).where(eq(artifacts.digest, request.digest));
+      const key = `artifacts/shop/${request.digest}/app.tar.gz`;
+      const hasBytes = (await one.storage.head(key)) !== undefined;
+      expect([row?.status, row?.expiresAt, row?.claimedUntil, hasBytes]).toEqual(["stored", null, null, true]);
+    }
+    expect([...outcomes].every((status) => status === 200 || status === 201)).toBe(true);
   });
 
   test("an app that one was asked to delete is stopped by the other too, and no other app is", async () => {
