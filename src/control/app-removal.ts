@@ -5,6 +5,7 @@ import { type App, getApp } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import type { Rollouts } from "./rollouts.ts";
+import { startTurn } from "./turn.ts";
 
 type Removing = Pick<Rollouts, "remove">;
 
@@ -15,10 +16,16 @@ export async function removeApp(control: Control, rollouts: Removing, name: stri
 }
 
 /** Finishes what a server began that was killed, or that could not reach its storage; returns how many apps went. */
-export async function finishRemovals(control: Control, rollouts: Removing): Promise<number> {
+export async function finishRemovals(control: Control, rollouts: Removing, signal?: AbortSignal): Promise<number> {
   const begun = await control.db.select().from(apps).where(isNotNull(apps.deletingAt)).orderBy(asc(apps.deletingAt));
-  for (const app of begun) await finishRemoval(control, rollouts, app, system);
-  return begun.length;
+  const turn = startTurn(control, signal);
+  const nameOf = ({ name }: App) => ({ app: name });
+  const removed = await turn.each(begun, nameOf, async (app) => {
+    await finishRemoval(control, rollouts, app, system);
+    return true;
+  });
+  turn.end();
+  return removed;
 }
 
 /** From its commit on, the app takes no upload, no deployment and no key, and nothing of it is applied. */

@@ -6,6 +6,7 @@ import { getApp } from "./apps.ts";
 import { claimExpired, giveUp, removeBytes, untilFree } from "./byte-removal.ts";
 import type { Actor, Control } from "./control.ts";
 import { transact } from "./transactions.ts";
+import { startTurn } from "./turn.ts";
 import type { Artifact } from "./uploads.ts";
 
 /** Gives up a pending upload: its row expires, its bytes go, its URLs have stopped when this resolves. */
@@ -40,12 +41,13 @@ function claimGivenUp(
 }
 
 /** Removes pending uploads whose time is over, in the database and in storage; returns how many. */
-export async function expirePendingUploads(control: Control, actor: Actor): Promise<number> {
+export async function expirePendingUploads(control: Control, actor: Actor, signal?: AbortSignal): Promise<number> {
   const { db, now } = control;
   const isOverdue = and(eq(artifacts.status, "pending"), sql`${artifacts.expiresAt} < ${now().toISOString()}`);
   const overdue = await db.select({ id: artifacts.id }).from(artifacts).where(isOverdue).limit(500);
-  let expired = 0;
-  for (const { id } of overdue) {
+  const turn = startTurn(control, signal);
+  const nameOf = ({ id }: { id: string }) => ({ artifact: id });
+  const expired = await turn.each(overdue, nameOf, async ({ id }) => {
     const given = await transact(control, async (tx) => {
       const [artifact] = await tx
         .select()
@@ -54,9 +56,11 @@ export async function expirePendingUploads(control: Control, actor: Actor): Prom
         .for("update", { skipLocked: true }); // another server is at it
       return artifact && giveUp(control, tx, { artifact, actor });
     });
-    if (given === undefined) continue;
-    expired += 1;
+    if (given === undefined) return false;
+    control.metrics.pendingGcDeleted.inc();
     await removeBytes(control, given);
-  }
+    return true;
+  });
+  turn.end();
   return expired;
 }

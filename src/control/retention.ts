@@ -8,19 +8,22 @@ import { recordArtifact } from "./artifact-record.ts";
 import { claimExpired, hasBytesLeft, removeBytes } from "./byte-removal.ts";
 import { type Control, system } from "./control.ts";
 import { transact } from "./transactions.ts";
+import { startTurn } from "./turn.ts";
 
 /**
  * Removes stored artifacts beyond the newest of their app, or too old, and says how many. What runs, what waits to, and
  * what one could roll back to always stays.
  */
-export async function retireArtifacts(control: Control): Promise<number> {
-  let retired = 0;
-  for (const candidate of await findRetirable(control, control.db)) {
-    if (await retire(control, candidate)) retired += 1;
-  }
-  await removeLeftBytes(control);
+export async function retireArtifacts(control: Control, signal?: AbortSignal): Promise<number> {
+  const turn = startTurn(control, signal);
+  const candidates = await findRetirable(control, control.db);
+  const retired = await turn.each(candidates, nameOf, (candidate) => retire(control, candidate));
+  await turn.each(await findLeft(control), nameOf, ({ id }) => removeLeft(control, id));
+  turn.end();
   return retired;
 }
+
+const nameOf = ({ id }: { id: string }) => ({ artifact: id });
 
 interface Candidate {
   id: string;
@@ -48,14 +51,17 @@ function retire(control: Control, { id, appId }: Candidate): Promise<boolean> {
   });
 }
 
+/** What is to be removed from storage; a removal that failed comes last, for each try moves `expires_at`. */
+function findLeft({ db }: Control): Promise<{ id: string }[]> {
+  const isFree = and(hasBytesLeft, hasLapsed());
+  return db.select({ id: artifacts.id }).from(artifacts).where(isFree).orderBy(artifacts.expiresAt).limit(500);
+}
+
 /** After the commit, because a row without its bytes must never be `stored`; also what a server that died has left. */
-async function removeLeftBytes(control: Control): Promise<void> {
-  const { db } = control;
-  const left = await db.select({ id: artifacts.id }).from(artifacts).where(and(hasBytesLeft, hasLapsed())).limit(500);
-  for (const { id } of left) {
-    const claimed = await transact(control, (tx) => claimExpired(control, tx, and(eq(artifacts.id, id), hasBytesLeft)));
-    if (claimed) await removeBytes(control, claimed);
-  }
+async function removeLeft(control: Control, id: string): Promise<boolean> {
+  const isLeft = and(eq(artifacts.id, id), hasBytesLeft);
+  const claimed = await transact(control, (tx) => claimExpired(control, tx, isLeft));
+  return claimed !== undefined && (await removeBytes(control, claimed));
 }
 
 /** Those that neither the newest, nor a deployment, nor a rollback holds; oldest first, of one app or of all. */

@@ -6,6 +6,7 @@ import { hasLapsed, isHeld, leaseEnd, lockHeld, renewLease, storeCallMs } from "
 import { recordArtifact } from "./artifact-record.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import { transact } from "./transactions.ts";
+import { startTurn } from "./turn.ts";
 import type { Artifact } from "./uploads.ts";
 
 /** One server verifies an upload at a time: the one that moved `claimed_until`, whose value is its proof. */
@@ -86,22 +87,26 @@ export async function returnToPending(
  * Returns to `pending` what servers that died were verifying, so that its client can complete it; says how many. `isAlone`
  * is a server that has just opened a database which no other can have open: whoever held a claim there is gone.
  */
-export async function releaseLapsedClaims(control: Control, { isAlone = false } = {}): Promise<number> {
+export async function releaseLapsedClaims(
+  control: Control,
+  { isAlone = false, signal }: { isAlone?: boolean; signal?: AbortSignal } = {},
+): Promise<number> {
   const isLapsed = and(eq(artifacts.status, "verifying"), isAlone ? undefined : hasLapsed());
   const lapsed = await control.db.select({ id: artifacts.id }).from(artifacts).where(isLapsed).limit(500);
-  let released = 0;
-  for (const { id } of lapsed) {
-    await control.db.transaction(async (tx) => {
+  const turn = startTurn(control, signal);
+  const nameOf = ({ id }: { id: string }) => ({ artifact: id });
+  const released = await turn.each(lapsed, nameOf, ({ id }) =>
+    control.db.transaction(async (tx) => {
       const [artifact] = await tx
         .select()
         .from(artifacts)
         .where(and(eq(artifacts.id, id), isLapsed))
         .for("update", { skipLocked: true });
-      if (!artifact) return;
-      await release(control, tx, artifact, system);
-      released += 1;
-    });
-  }
+      if (artifact) await release(control, tx, artifact, system);
+      return artifact !== undefined;
+    }),
+  );
+  turn.end();
   return released;
 }
 

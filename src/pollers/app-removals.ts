@@ -8,8 +8,8 @@ export function appRemovals(control: Control, rollouts: Rollouts, everyMs: numbe
   return {
     name: "app-removals",
     everyMs,
-    async tick() {
-      const removed = await finishRemovals(control, rollouts);
+    async tick(signal) {
+      const removed = await finishRemovals(control, rollouts, signal);
       if (removed > 0) control.log.info("finished removing apps", { removed });
     },
   };

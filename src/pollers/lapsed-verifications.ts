@@ -7,8 +7,8 @@ export function lapsedVerifications(control: Control, everyMs: number): Poller {
   return {
     name: "lapsed-verifications",
     everyMs,
-    async tick() {
-      const released = await releaseLapsedClaims(control);
+    async tick(signal) {
+      const released = await releaseLapsedClaims(control, { signal });
       if (released > 0) control.log.warn("returned uploads to pending that were left while verified", { released });
     },
   };

@@ -8,8 +8,8 @@ export function orphanUploads(control: Control, everyMs: number): Poller {
     name: "orphan-uploads",
     everyMs,
     later: true,
-    async tick() {
-      const aborted = await abortOrphanUploads(control);
+    async tick(signal) {
+      const aborted = await abortOrphanUploads(control, signal);
       if (aborted > 0) control.log.info("aborted multipart uploads that no artifact names", { aborted });
     },
   };

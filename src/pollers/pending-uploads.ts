@@ -7,10 +7,9 @@ export function pendingUploads(control: Control, everyMs: number): Poller {
   return {
     name: "pending-uploads",
     everyMs,
-    async tick() {
+    async tick(signal) {
       control.metrics.pendingGcRuns.inc();
-      const expired = await expirePendingUploads(control, system);
-      control.metrics.pendingGcDeleted.inc(expired);
+      const expired = await expirePendingUploads(control, system, signal);
       if (expired > 0) control.log.info("removed uploads that were never completed", { expired });
     },
   };

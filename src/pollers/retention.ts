@@ -9,8 +9,8 @@ export function retention(control: Control, everyMs: number): Poller[] {
     {
       name: "artifact-retention",
       everyMs,
-      async tick() {
-        const retired = await retireArtifacts(control);
+      async tick(signal) {
+        const retired = await retireArtifacts(control, signal);
         if (retired > 0) control.log.info("removed artifacts beyond the newest of their app", { retired });
       },
     },
