@@ -2,6 +2,7 @@ import { and, eq, isNull, lt, sql } from "drizzle-orm";
 import type { Db } from "../db/client.ts";
 import { idempotencyKeys } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
+import { batchSize, inBatches } from "./batches.ts";
 import type { Control } from "./control.ts";
 
 /** A request that may be repeated under its key. */
@@ -74,12 +75,16 @@ export async function giveUpClaim({ db }: Control, claim: KeyClaim): Promise<voi
 }
 
 /** Forgets keys whose time is over; returns how many. */
-export async function purgeKeys({ db }: Control): Promise<number> {
-  const purged = await db
-    .delete(idempotencyKeys)
-    .where(lt(idempotencyKeys.expiresAt, sql`now()`))
-    .returning({ key: idempotencyKeys.key });
-  return purged.length;
+export function purgeKeys({ db }: Control, signal?: AbortSignal): Promise<number> {
+  const some = sql`(
+    select ctid from ${idempotencyKeys} where ${lt(idempotencyKeys.expiresAt, sql`now()`)}
+    limit ${batchSize} for update skip locked
+  )`;
+  return inBatches(async () => {
+    // As an array: a plain "in" may be run as a join that evaluates the limited search again.
+    const purged = await db.delete(idempotencyKeys).where(sql`ctid = any(array${some})`).returning({ at: sql`1` });
+    return purged.length;
+  }, signal);
 }
 
 async function insertOrTakeOver(db: Db, { scope, key, route, bodyHash }: KeyedRequest): Promise<Date | undefined> {

@@ -5,6 +5,7 @@ import { webhookDeliveries, webhooks } from "../db/schema.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Sealer } from "../lib/sealer.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { batchSize, inBatches } from "./batches.ts";
 import type { SendOutcome, WebhookSender } from "./webhook-sender.ts";
 import { type Delivery, secretContext, type Webhook } from "./webhooks.ts";
 
@@ -176,11 +177,17 @@ async function release(db: Db, delivery: Delivery): Promise<void> {
     .where(heldClaim(delivery));
 }
 
-/** Removes deliveries that are over since `days`; returns how many. */
-export async function purgeDeliveries(db: Db, days = 30): Promise<number> {
-  const purged = await db
-    .delete(webhookDeliveries)
-    .where(sql`status <> 'pending' and created_at < now() - make_interval(days => ${days})`)
-    .returning({ id: webhookDeliveries.id });
-  return purged.length;
+/** Removes deliveries that are over since a month; returns how many. */
+export function purgeDeliveries({ db }: { db: Db }, signal?: AbortSignal): Promise<number> {
+  const some = sql`(
+    select id from ${webhookDeliveries} where status <> 'pending' and created_at < now() - make_interval(days => 30)
+    limit ${batchSize} for update skip locked
+  )`;
+  return inBatches(async () => {
+    const purged = await db
+      .delete(webhookDeliveries)
+      .where(sql`${webhookDeliveries.id} = any(array${some})`)
+      .returning({ id: webhookDeliveries.id });
+    return purged.length;
+  }, signal);
 }

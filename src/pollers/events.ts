@@ -11,10 +11,10 @@ export function eventPollers(control: Control, deliveries: Deliveries): Poller[]
     {
       name: "expired-records",
       everyMs: 3_600_000,
-      later: true,
-      async tick() {
-        const keys = await purgeKeys(control);
-        const sent = await purgeDeliveries(control.db);
+      firstMs: 60_000, // a server that lives for less than an hour does it as well
+      async tick(signal) {
+        const keys = await purgeKeys(control, signal);
+        const sent = await purgeDeliveries(control, signal);
         if (keys + sent > 0) control.log.info("removed old records", { idempotency_keys: keys, deliveries: sent });
       },
     },

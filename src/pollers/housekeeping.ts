@@ -9,7 +9,7 @@ export interface Housekeeping {
 /** The first tick waits a period: a start has better things to do. */
 export function housekeeping({ database, storage }: Housekeeping, everyMs: number): Poller[] {
   return [
-    { name: "database-maintenance", everyMs, later: true, tick: database },
-    { name: "storage-sweep", everyMs, later: true, tick: storage },
+    { name: "database-maintenance", everyMs, firstMs: everyMs, tick: database },
+    { name: "storage-sweep", everyMs, firstMs: everyMs, tick: storage },
   ];
 }

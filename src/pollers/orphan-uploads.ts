@@ -7,7 +7,7 @@ export function orphanUploads(control: Control, everyMs: number): Poller {
   return {
     name: "orphan-uploads",
     everyMs,
-    later: true,
+    firstMs: everyMs,
     async tick(signal) {
       const aborted = await abortOrphanUploads(control, signal);
       if (aborted > 0) control.log.info("aborted multipart uploads that no artifact names", { aborted });
