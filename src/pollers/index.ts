@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
 import type { Deliveries } from "../control/webhook-deliveries.ts";
@@ -35,11 +36,25 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
   ];
 }
 
-/** Runs all of them until `signal` aborts; resolves when the last tick has ended. */
-export async function runPollers(list: Poller[], control: Control, signal: AbortSignal): Promise<void> {
-  await Promise.all(
-    list.map((poller) =>
-      runPoller(poller, signal, (error) => control.log.error("a poller failed", { poller: poller.name, error })),
-    ),
-  );
+/** Pollers that run until their signal aborts. */
+export interface RunningPollers {
+  /** Resolves when the last tick has ended, or after `graceMs`: a tick may wait for a store that is silent. */
+  end(graceMs: number): Promise<void>;
+}
+
+/** Runs all of them until `signal` aborts. */
+export function runPollers(list: Poller[], { log }: Pick<Control, "log">, signal: AbortSignal): RunningPollers {
+  const running = new Set(list.map(({ name }) => name));
+  const all = list.map(async (poller) => {
+    await runPoller(poller, signal, (error) => log.error("a poller failed", { poller: poller.name, error }));
+    running.delete(poller.name);
+  });
+  return {
+    async end(graceMs) {
+      const timer = new AbortController();
+      await Promise.race([Promise.all(all), sleep(graceMs, undefined, { signal: timer.signal }).catch(() => {})]);
+      timer.abort();
+      if (running.size > 0) log.warn("stopped before all pollers had ended", { pollers: [...running] });
+    },
+  };
 }

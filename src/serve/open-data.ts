@@ -31,8 +31,10 @@ export async function openData(
   if (applied.length > 0) log.info("migrated the database", { applied });
   if (database.kind === "pglite") await endClaims(database.db); // locked by us: whoever made them is dead
   const { objectStore } = config;
+  const stopped = new AbortController();
+  stack.defer(() => stopped.abort()); // what a silent store still owes an answer keeps no process
   const storage = objectStore
-    ? createS3Storage({ ...objectStore, now })
+    ? createS3Storage({ ...objectStore, now, signal: stopped.signal })
     : createFilesystemStorage({
         folder: join(dataFolder.path, "storage"),
         secret: deriveKey(rootKeys[0], "storage urls"),

@@ -117,7 +117,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   stack.defer(async () => {
     stopping.abort(); // open streams end by it
     // Whoever asked is still answered, while everything below is there.
-    await Promise.all([polling, api.close(config.graceMs), gateway.stop(config.graceMs)]);
+    await Promise.all([polling.end(config.graceMs), api.close(config.graceMs), gateway.stop(config.graceMs)]);
   });
 
   const parts = stack.move();

@@ -29,6 +29,8 @@ export interface S3StorageOptions {
   credentials: S3Keys | S3WebIdentity;
   encryption?: S3Encryption | undefined;
   now: () => Date;
+  /** Breaks off every request, and its tries: the server has stopped. */
+  signal?: AbortSignal | undefined;
   /** A transfer without a byte for so long is broken off and tried again. */
   stallMs?: number;
   /** How many entries one answer lists; without, as many as the store likes. */

@@ -16,12 +16,13 @@ const wrong = right.map((byte) => byte ^ 1);
 const digest = createHash("sha256").update(right).digest("hex");
 
 /** Sends an object of its own as a client would: with other bytes, with the right ones, and once more. */
-export async function probeStore(storage: ArtifactStorage): Promise<S3Probe> {
+export async function probeStore(storage: ArtifactStorage, stopped?: AbortSignal): Promise<S3Probe> {
   const key = `probe/${randomUUID()}`;
   const send = async (body: Uint8Array<ArrayBuffer>): Promise<Response> => {
     const put = { key, digest, sizeBytes: right.length, expiresSeconds: 300, audience: "runtime" } as const;
     const { url, headers } = await storage.presignPut(put);
-    return retry(() => putOnce(url, headers, body), { attempts: 3, shouldRetry: () => true });
+    const signal = AbortSignal.any([...(stopped ? [stopped] : []), AbortSignal.timeout(60_000)]);
+    return retry(() => putOnce({ url, headers, body, signal }), { attempts: 3, shouldRetry: () => true, signal });
   };
   try {
     const refusesOtherBytes = !(await send(wrong)).ok;
@@ -34,8 +35,15 @@ export async function probeStore(storage: ArtifactStorage): Promise<S3Probe> {
   }
 }
 
-async function putOnce(url: string, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>): Promise<Response> {
-  const signal = AbortSignal.timeout(15_000);
+interface SignedBody {
+  url: string;
+  headers: Record<string, string>;
+  body: Uint8Array<ArrayBuffer>;
+  signal: AbortSignal;
+}
+
+async function putOnce({ url, headers, body, signal: ended }: SignedBody): Promise<Response> {
+  const signal = AbortSignal.any([ended, AbortSignal.timeout(15_000)]);
   const response = await fetch(url, { method: "PUT", headers, body, redirect: "manual", signal });
   if (response.status < 500) return response;
   throw new AetherError("service_unavailable", `The artifact storage answered ${response.status} to a signed PUT.`);

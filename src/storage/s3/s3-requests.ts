@@ -27,7 +27,7 @@ const overallMs = 60_000;
 
 /** Requests to one bucket, signed, and tried again while the store is in trouble. */
 export function createS3Requests(options: S3StorageOptions) {
-  const { bucket, baseUrl, stallMs = 15_000, retryDelayMs } = options;
+  const { bucket, baseUrl, stallMs = 15_000, retryDelayMs, signal } = options;
   const signing = createS3Signing(options);
   const place = { bucket, baseUrl };
 
@@ -43,7 +43,7 @@ export function createS3Requests(options: S3StorageOptions) {
         ...(request.body === undefined ? {} : { body: request.body }),
         redirect: "manual",
         decompress: false,
-        signal: guard.signal,
+        signal: signal ? AbortSignal.any([guard.signal, signal]) : guard.signal,
       });
       guard.touch(stallMs);
       if (response.ok) return { response, guard };
@@ -60,6 +60,7 @@ export function createS3Requests(options: S3StorageOptions) {
     return retry(work, {
       attempts,
       ...(retryDelayMs === undefined ? {} : { firstDelayMs: retryDelayMs }),
+      ...(signal ? { signal } : {}),
       shouldRetry: (error) => error instanceof S3Failure && error.isTransient && performance.now() < deadline,
     });
   }

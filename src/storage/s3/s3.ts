@@ -53,7 +53,7 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
     refusesOtherBytes: () => probed?.refusesOtherBytes ?? false,
 
     async probe() {
-      probed = await probeStore(storage);
+      probed = await probeStore(storage, options.signal);
       return probed;
     },
 
