@@ -21,8 +21,9 @@ export async function storeDirectly(
 }
 
 /** Refuses what does not hash to the announced digest, before the storage sees it. */
-export function assertDigest(found: string, announced: string): void {
+export function assertDigest({ metrics }: Control, found: string, announced: string): void {
   if (found === announced) return;
+  metrics.digestMismatch.inc();
   throw new AetherError("digest_mismatch", `The artifact hashes to ${found}, not to ${announced}.`, {
     hint: "It changed on its way: pack and upload it again.",
   });

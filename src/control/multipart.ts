@@ -84,7 +84,10 @@ export async function presignPart(
   const mayNotFit = sizeBytes === undefined || partNumber * sizeBytes > limit;
   const held = mayNotFit ? await sizeOfParts(control, artifact, (part) => part !== partNumber) : 0;
   const maxBytes = limit - held;
-  if ((sizeBytes ?? 1) > maxBytes) throw partTooLong(sizeBytes ?? 1, Math.max(0, maxBytes));
+  if ((sizeBytes ?? 1) > maxBytes) {
+    control.metrics.sizeExceeded.inc();
+    throw partTooLong(sizeBytes ?? 1, Math.max(0, maxBytes));
+  }
   crashPoint("part-presigned");
   control.metrics.multipartPartPresigns.inc();
   if (sizeBytes !== undefined) control.metrics.multipartPartSize.observe(sizeBytes);
@@ -132,6 +135,7 @@ export async function joinParts(control: Control, request: JoinRequest): Promise
     await join(control, request);
   } catch (error) {
     control.metrics.multipartCompleteFailures.inc();
+    if (error instanceof AetherError && error.code === "digest_mismatch") control.metrics.digestMismatch.inc();
     throw error;
   }
 }

@@ -62,7 +62,7 @@ export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
   if (file === undefined) throw new AetherError("bad_request", 'The form field "artifact" must be a file.');
   if (fields.app_name === undefined) throw new AetherError("bad_request", '"app_name" is missing.');
   const app = writableApp(c, fields.app_name);
-  assertDigest(file.digest, digest);
+  assertDigest(control, file.digest, digest);
   const request = {
     app,
     digest,
@@ -78,15 +78,20 @@ export const legacyUploadRoutes = createRouter().openapi(upload, async (c) => {
 const formBytes = 64 * 1024;
 
 async function receive(c: Context<ServerEnv>) {
-  const { dataFolder, maxArtifactSizeBytes: maxBytes } = c.var.control.settings;
-  if (Number(c.req.header("content-length") ?? 0) > maxBytes + formBytes) throw tooLarge(maxBytes);
+  const { settings, metrics } = c.var.control;
+  const { dataFolder, maxArtifactSizeBytes: maxBytes } = settings;
+  const tooLarge = (): AetherError => {
+    metrics.sizeExceeded.inc();
+    return largerThan(maxBytes);
+  };
+  if (Number(c.req.header("content-length") ?? 0) > maxBytes + formBytes) throw tooLarge();
   const options = { fileField: "artifact", folder: join(dataFolder, "incoming"), maxBytes };
   return receiveForm(c.req.raw, options).catch((error: unknown) => {
-    throw error instanceof AetherError && error.code === "size_exceeded" ? tooLarge(maxBytes) : error;
+    throw error instanceof AetherError && error.code === "size_exceeded" ? tooLarge() : error;
   });
 }
 
-const tooLarge = (maxBytes: number): AetherError =>
+const largerThan = (maxBytes: number): AetherError =>
   new AetherError("payload_too_large", `The artifact is larger than the ${formatBytes(maxBytes)} that are accepted.`, {
     hint: "Leave files out with .aetherignore, or raise AETHER_MAX_ARTIFACT_SIZE_BYTES on the server.",
   });

@@ -36,7 +36,7 @@ export function createVerificationMetrics(registers: Registry[]) {
     }),
     digestMismatch: new Counter({
       name: "artifact_digest_mismatch_total",
-      help: "Uploads whose stored bytes were not what was announced",
+      help: "Uploads whose bytes were not what was announced",
       registers,
     }),
     verifyFailures: new Counter({
