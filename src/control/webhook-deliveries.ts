@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import type { Db } from "../db/client.ts";
 import { rowsOf } from "../db/rows.ts";
 import { webhookDeliveries, webhooks } from "../db/schema.ts";
@@ -32,7 +32,8 @@ export interface DeliveriesOptions {
 const perReceiver = 4;
 /** Longer than an attempt takes, with what surrounds it: only a server that died is taken over from. */
 const claimSeconds = 20;
-const giveUpSeconds = 24 * 3600;
+/** What is not taken in this time is given up, whether it was attempted or not. */
+export const giveUpSeconds = 24 * 3600;
 
 /** The seconds until the next attempt: 2, 8, 32, … up to four hours, spread out so that receivers are not met in waves. */
 export function retryDelaySeconds(attempts: number, random: () => number = Math.random): number {
@@ -80,7 +81,7 @@ export function createDeliveries({ db, secrets, send, log, random = Math.random 
 
   async function deliver(delivery: Delivery): Promise<void> {
     const [webhook] = await db.select().from(webhooks).where(eq(webhooks.id, delivery.webhookId));
-    if (webhook === undefined) return; // removed meanwhile, with its deliveries
+    if (webhook?.active !== true) return; // removed meanwhile, with its deliveries, or disabled
     const { id, event } = delivery;
     const outcome = await attempt(webhook, delivery);
     if (stopping.signal.aborted && outcome.status === null) return release(db, delivery);
@@ -156,6 +157,7 @@ async function settle(
       .update(webhookDeliveries)
       .set({ ...last, status: "delivered", deliveredAt: sql`now()` })
       .where(heldClaim(delivery));
+    await noteFailing(db, delivery, false);
     return;
   }
   const delay = sql`make_interval(secs => ${retryDelaySeconds(delivery.attempts, random)})`;
@@ -168,6 +170,15 @@ async function settle(
       nextAttemptAt: sql`least(now() + ${delay}, greatest(now(), ${end}))`,
     })
     .where(heldClaim(delivery));
+  await noteFailing(db, delivery, true);
+}
+
+// Written when it changes only, or all that is sent to one receiver would wait for its row.
+async function noteFailing(db: Db, { webhookId }: Delivery, fails: boolean): Promise<void> {
+  await db
+    .update(webhooks)
+    .set({ failingSince: fails ? sql`now()` : null })
+    .where(and(eq(webhooks.id, webhookId), fails ? isNull(webhooks.failingSince) : isNotNull(webhooks.failingSince)));
 }
 
 async function release(db: Db, delivery: Delivery): Promise<void> {

@@ -59,6 +59,10 @@ export interface WebhookView {
   events: string[];
   app: string | null;
   active: boolean;
+  /** Since when it has taken nothing of what waits for it. */
+  failing_since: string | null;
+  /** Why it is not active any more. */
+  disabled_reason: string | null;
   created_at: string;
   created_by: string;
 }

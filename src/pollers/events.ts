@@ -1,5 +1,6 @@
 import type { Control } from "../control/control.ts";
 import { purgeKeys } from "../control/idempotency.ts";
+import { limitOutbox } from "../control/outbox-limits.ts";
 import { type Deliveries, purgeDeliveries } from "../control/webhook-deliveries.ts";
 import type { Poller } from "./poller.ts";
 
@@ -8,6 +9,14 @@ export function eventPollers(control: Control, deliveries: Deliveries): Poller[]
   return [
     { name: "events", everyMs: 250, tick: () => control.events.advance() },
     { name: "webhook-deliveries", everyMs: 1_000, tick: () => deliveries.run() },
+    {
+      name: "webhook-outbox",
+      everyMs: 60_000,
+      async tick() {
+        const limited = await limitOutbox(control);
+        if (limited.givenUp > 0) control.log.warn("deliveries were given up: nobody took them", { ...limited });
+      },
+    },
     {
       name: "expired-records",
       everyMs: 3_600_000,

@@ -29,6 +29,8 @@ export const webhookView = z
     events: z.array(z.string()),
     app: appName.nullable(),
     active: z.boolean(),
+    failing_since: time.nullable(),
+    disabled_reason: z.string().nullable(),
     created_at: time,
     created_by: z.string(),
   })
@@ -51,8 +53,14 @@ export const deliveryView = z
 
 /** A row as the API shows it: never its secret. */
 export function toWebhookView({ app, webhook }: NamedWebhook): WebhookView {
-  const { id, url, events, active, createdAt, createdBy } = webhook;
-  return { id, url, events, app, active, created_at: createdAt.toISOString(), created_by: createdBy };
+  const { id, url, events, active, failingSince, disabledReason, createdAt, createdBy } = webhook;
+  return {
+    ...{ id, url, events, app, active },
+    failing_since: failingSince?.toISOString() ?? null,
+    disabled_reason: disabledReason,
+    created_at: createdAt.toISOString(),
+    created_by: createdBy,
+  };
 }
 
 /** A row as the API shows it. */

@@ -1,3 +1,4 @@
+import type { WebhookView } from "../../../core/events.ts";
 import { serverArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
@@ -14,7 +15,16 @@ export default defineCommand({
     const webhooks = await createClient({ ...config, signal }).webhooks();
     if (output.isJson) return output.json({ webhooks });
     if (webhooks.length === 0) return output.done("There are no webhooks. Make one with aether webhooks create.");
-    const rows = webhooks.map(({ id, url, app, events }) => [id, app ?? "all", events.join(","), url]);
-    output.text(table(["ID", "APP", "EVENTS", "URL"], rows));
+    const rows = webhooks.map((webhook) => [
+      ...[webhook.id, webhook.app ?? "all", webhook.events.join(","), stateOf(webhook)],
+      webhook.url,
+    ]);
+    output.text(table(["ID", "APP", "EVENTS", "STATE", "URL"], rows));
+    for (const { id, disabled_reason: why } of webhooks) if (why) output.warn(`The webhook ${id} is disabled: ${why}`);
   },
 });
+
+function stateOf({ active, failing_since: since }: WebhookView): string {
+  if (!active) return "disabled";
+  return since ? `failing since ${since}` : "active";
+}
