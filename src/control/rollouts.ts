@@ -5,7 +5,7 @@ import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
 import { markFailed, markRunning } from "./deployment-transitions.ts";
 import { listWanted, type WantedDeployment } from "./deployments.ts";
-import { activeKeys } from "./keys.ts";
+import { activeKeysOf } from "./keys.ts";
 import { openReleaseVariables } from "./release-variables.ts";
 
 /** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */
@@ -42,10 +42,9 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     }
   }
 
-  async function apply(named: WantedDeployment): Promise<void> {
+  async function apply(named: WantedDeployment, publicKeys: string[] | undefined): Promise<void> {
     const { replicas } = named;
     const { id, appId } = named.deployment;
-    const publicKeys = control.settings.requireSignature ? await activeKeys(control.db, appId) : undefined;
     const keys = String(publicKeys);
     const before = applied.get(id);
     if (before?.keys === keys && before.replicas === replicas) return;
@@ -68,7 +67,14 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     const ids = new Set(wanted.map(({ deployment }) => deployment.id));
     for (const id of applied.keys()) if (!ids.has(id)) applied.delete(id);
     await removeGone(new Set(wanted.map(({ deployment }) => deployment.appId)));
-    for (const named of wanted) await apply(named);
+    const keys = await demandedKeys(wanted);
+    for (const named of wanted) await apply(named, keys && (keys.get(named.deployment.appId) ?? []));
+  }
+
+  /** Of each app, where signatures are demanded. */
+  function demandedKeys(wanted: WantedDeployment[]): Promise<Map<string, string[]>> | undefined {
+    if (!control.settings.requireSignature) return undefined;
+    return activeKeysOf(control.db, [...new Set(wanted.map(({ deployment }) => deployment.appId))]);
   }
 
   /** Stops what another server was asked to delete: it reached its own runtime only. */

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
+import { getApp } from "../../src/control/apps.ts";
+import { activeKeysOf, addKey, revokeKey } from "../../src/control/keys.ts";
 import { artifacts, auditEvents } from "../../src/db/schema.ts";
 import { agentToken, apiToken, createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
@@ -225,6 +227,24 @@ withDatabases("signatures", (open) => {
     await aether.rollouts.reconcile();
     await aether.rollouts.reconcile();
     expect(aether.runtime.applied.map(({ publicKeys }) => publicKeys)).toEqual([[old.publicKey], [next.publicKey]]);
+  });
+
+  test("the runtime is told of each app its own keys", async () => {
+    await using aether = await createHarness({ open });
+    const ids = await Promise.all(
+      ["shop", "other", "keyless"].map(async (name) => {
+        await aether.send("POST", "/apps", { name });
+        return (await getApp(aether.control.db, name)).id;
+      }),
+    );
+    const [shop = "", other = ""] = ids;
+    const [one, two, three] = [createSigner().publicKey, createSigner().publicKey, createSigner().publicKey];
+    for (const key of [one, two]) await addKey(aether.control, "shop", key, { name: "test" });
+    for (const key of [one, three]) await addKey(aether.control, "other", key, { name: "test" });
+    await revokeKey(aether.control, "other", one, { name: "test" });
+    const found = await activeKeysOf(aether.control.db, ids);
+    expect(Object.fromEntries(found)).toEqual({ [shop]: [one, two].sort(), [other]: [three] });
+    expect((await activeKeysOf(aether.control.db, [])).size).toBe(0);
   });
 
   test.each(["sbom", "manifest", "provenance"])(
