@@ -3,6 +3,7 @@ import { type ArgsDef, type ParsedArgs, parseArgs } from "citty";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import type { Command } from "./command.ts";
+import { badValue } from "./usage.ts";
 
 type Described = Pick<Command, "meta" | "args">;
 
@@ -68,8 +69,16 @@ function checkFlag(
     throw usage(command, `Unknown flag "${rawName}".`, didYouMean(rawName, spellings));
   }
   if (arg.type === "boolean" && value !== undefined) throw usage(command, `"${rawName}" takes no value.`);
+  if (arg.type === "enum" && value !== undefined && value !== "") checkOption(rawName, value, arg.options ?? []);
   if (arg.type !== "boolean" && (value === undefined || value === ""))
     throw usage(command, `"${rawName}" needs a value.`);
+}
+
+function checkOption(flag: string, given: string, options: readonly unknown[]): void {
+  const words = options.map(String);
+  if (words.includes(given)) return;
+  const why = `it takes ${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  throw badValue({ of: flag, given, why, hint: didYouMean(given, words) ?? `For example: ${flag} ${words[0]}.` });
 }
 
 function usage(command: Described, message: string, hint?: string): AetherError {

@@ -34,11 +34,21 @@ export async function readCliConfig(input: {
   const base = parseServerUrl(server.value, server.source);
   return {
     server: base,
-    token: text(flags.token) ?? text(env.AETHER_TOKEN) ?? session.tokens[base],
-    app: givenApp(flags.app) ?? text(env.AETHER_APP) ?? text(file.app),
+    token: givenToken("--token", flags.token) ?? givenToken("AETHER_TOKEN", env.AETHER_TOKEN) ?? session.tokens[base],
+    app: givenApp(flags.app) ?? namedApp("AETHER_APP", env.AETHER_APP) ?? namedApp(paths.configFile, file.app),
     paths,
     session,
   };
+}
+
+/** A token as HTTP can carry it. The error does not repeat it. */
+function givenToken(source: string, value: unknown): string | undefined {
+  const token = text(value);
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
+  const code = source.startsWith("--") ? "usage" : "config_invalid";
+  throw new AetherError(code, `"${source}" holds what no token can: a space, a line break or a letter beyond ASCII.`, {
+    hint: "Better than on the command line is aether login --token-stdin < token.txt.",
+  });
 }
 
 function givenApp(flag: unknown): string | undefined {
@@ -50,15 +60,30 @@ function givenApp(flag: unknown): string | undefined {
   });
 }
 
+/** A name that is set for a longer time than one command line. */
+function namedApp(source: string, value: unknown): string | undefined {
+  const app = text(value);
+  const problem = app === undefined ? undefined : appNameProblem(app);
+  if (problem === undefined) return app;
+  throw new AetherError("config_invalid", `${source} cannot name the app "${app}": ${problem}.`, {
+    hint: "Choose a name such as shop or billing-api.",
+  });
+}
+
 /** A server's base URL without a trailing slash; `source` is where it was said, for the error. */
 export function parseServerUrl(value: string, source: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url && (url.protocol === "http:" || url.protocol === "https:") && !url.username && !url.search && !url.hash) {
     return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
   }
-  throw new AetherError("config_invalid", `${source} is not a server address: "${value}".`, {
-    hint: "Use a URL such as https://aether.example.com, without a query or credentials.",
-  });
+  const isFlag = source.startsWith("--");
+  throw new AetherError(
+    isFlag ? "usage" : "config_invalid",
+    isFlag
+      ? `"${source}" cannot be "${value}": it takes a server's address.`
+      : `${source} is not a server address: "${value}".`,
+    { hint: "Use a URL such as https://aether.example.com, without a query or credentials." },
+  );
 }
 
 async function readConfigFile(path: string): Promise<FileConfig> {

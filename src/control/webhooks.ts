@@ -171,6 +171,8 @@ function assertPatterns(patterns: string[]): void {
 
 function badUrl(problem: string): AetherError {
   return new AetherError("bad_request", `The webhook's URL cannot be used: ${problem}.`, {
-    hint: "Private addresses are allowed by AETHER_WEBHOOK_ALLOW_PRIVATE=1; link-local and metadata addresses never are.",
+    hint: problem.endsWith("is a private address")
+      ? "Whoever runs the server can allow private addresses with AETHER_WEBHOOK_ALLOW_PRIVATE=1."
+      : "Use one such as https://ci.example.com/hook; link-local and metadata addresses are never allowed.",
   });
 }

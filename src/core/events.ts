@@ -30,6 +30,10 @@ export interface EventView {
   detail: Record<string, unknown> | null;
 }
 
+/** What the audit can be searched for. */
+export const auditActionPattern = /^[a-z_]{1,40}\.[a-z_]{1,40}$/;
+export const auditSubjectPattern = /^[\w.:-]{1,128}$/;
+
 /** One line of the audit. */
 export interface AuditView extends Omit<EventView, "type"> {
   action: string;

@@ -26,14 +26,17 @@ function unwrap(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
   return v6;
 }
 
-/** Why a URL cannot be a receiver's, as far as its text tells. */
-export function receiverProblem(text: string, options: { allowPrivate: boolean }): string | undefined {
+/** The most characters of a receiver's URL. */
+export const longestReceiver = 2_000;
+
+/** Why a URL cannot be a receiver's, as far as its text tells; `any`: whatever its address is. */
+export function receiverProblem(text: string, allowed: { allowPrivate: boolean } | "any"): string | undefined {
   if (!URL.canParse(text)) return "it is not a URL";
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:") return "it must start with https:// or http://";
   if (url.username !== "" || url.password !== "") return "it must not hold a user or a password";
   const host = hostOf(url);
-  return ipaddr.isValid(host) ? addressProblem(host, options) : undefined;
+  return allowed !== "any" && ipaddr.isValid(host) ? addressProblem(host, allowed) : undefined;
 }
 
 /** A URL's host as sockets and resolvers take it: an IPv6 address without brackets. */

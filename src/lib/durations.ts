@@ -20,11 +20,10 @@ export function parseSince(text: string, now: Date): Date {
 /** Nothing here is older, and databases know fewer years than dates do. */
 const notBefore1970 = (time: number): Date => new Date(Math.max(0, time));
 
-/** The seconds of `30s`, `5m`, `2h` or `90d`; `what` was given it, for the error. */
-export function parseDurationSecs(text: string, what: string): number {
+/** The seconds of `30s`, `5m`, `2h` or `90d`; undefined for anything else. */
+export function durationSecs(text: string): number | undefined {
   const [, count, unit = "s"] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return (Number(count) * (units[unit] ?? 1_000)) / 1_000;
-  throw new AetherError("usage", `"${what}" cannot be "${text}".`, { hint: "Use 30s, 5m, 2h or 90d." });
+  return count === undefined ? undefined : (Number(count) * (units[unit] ?? 1_000)) / 1_000;
 }
 
 /** A duration for people: `840 ms`, `2.3 s`, `4 min`. */

@@ -44,7 +44,7 @@ test.each([
   [["--app"], '"--app" needs a value.'],
   [["--app="], '"--app" needs a value.'],
   [["--follow=yes"], '"--follow" takes no value.'],
-  [["--format", "yaml"], "Invalid value for argument: --format (yaml). Expected one of: text, json."],
+  [["--format", "yaml"], '"--format" cannot be "yaml": it takes text or json.'],
 ])("%p is refused: %s", (argv, message) => {
   expect(thrownBy(() => parseArguments(command, argv))).toMatchObject({ code: "usage", message });
 });

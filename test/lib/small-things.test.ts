@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBytes } from "../../src/lib/bytes.ts";
+import { formatBytes, parseBytes } from "../../src/lib/bytes.ts";
 import { formatMs, parseSince } from "../../src/lib/durations.ts";
 import { AetherError, asDiskError } from "../../src/lib/errors.ts";
 import { nearest } from "../../src/lib/nearest.ts";
@@ -13,6 +13,19 @@ test.each([
   [1_440_000, "1.4 MB"],
   [123_456_789, "123 MB"],
 ])("%d bytes are shown as %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+test.each([
+  ["1500", 1_500],
+  ["10GB", 10_000_000_000],
+  ["1.5 MiB", 1_572_864],
+  ["2kb", 2_000],
+  ["0", 0],
+  ["", undefined],
+  ["-1", undefined],
+  ["10 parsecs", undefined],
+  ["1e3", undefined],
+  ["9999999TB", undefined],
+])("the size %p has %p bytes", (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
 test.each([
   [840, "840 ms"],

@@ -1,10 +1,11 @@
+import { auditActionPattern, auditSubjectPattern } from "../../core/events.ts";
 import { parseSince } from "../../lib/durations.ts";
-import { AetherError } from "../../lib/errors.ts";
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { table } from "../table.ts";
-import { parseGiven } from "../usage.ts";
+import { badValue, parseGiven } from "../usage.ts";
+import { givenNumber } from "../values.ts";
 
 export default defineCommand({
   meta: { name: "audit", description: "Show who changed what, newest first" },
@@ -22,15 +23,13 @@ export default defineCommand({
     ["aether audit --action deployment.failed --json", "for scripts"],
   ],
   async run({ args, config, output, signal }) {
-    if (!/^([1-9]\d{0,2}|1000)$/.test(args.limit)) {
-      throw new AetherError("usage", `"--limit" needs a number from 1 to 1000, not "${args.limit}".`);
-    }
-    const query = new URLSearchParams({ limit: args.limit });
+    const limit = givenNumber("--limit", args.limit, { min: 1, max: 1000, example: 50 });
+    const query = new URLSearchParams({ limit: String(limit) });
     const { since } = args;
     if (since !== undefined) {
       query.set("since", parseGiven('"--since"', () => parseSince(since, new Date())).toISOString());
     }
-    const filters = { app: config.app, action: args.action, subject: args.subject };
+    const filters = { app: config.app, action: givenAction(args.action), subject: givenSubject(args.subject) };
     for (const [name, value] of Object.entries(filters)) if (value !== undefined) query.set(name, value);
     const lines = await createClient({ ...config, signal }).audit(query);
     if (output.isJson) return output.json({ audit: lines });
@@ -41,3 +40,15 @@ export default defineCommand({
     output.text(table(["TIME", "APP", "ACTION", "BEFORE", "BY", "SUBJECT"], rows));
   },
 });
+
+function givenAction(given: string | undefined): string | undefined {
+  if (given === undefined || auditActionPattern.test(given)) return given;
+  const hint = "For example: --action deployment.failed.";
+  throw badValue({ of: "--action", given, why: "it takes a noun, a dot and what became of it", hint });
+}
+
+function givenSubject(given: string | undefined): string | undefined {
+  if (given === undefined || auditSubjectPattern.test(given)) return given;
+  const why = "it takes the id of a deployment, an artifact or an app";
+  throw badValue({ of: "--subject", given, why, hint: "aether audit shows the ids in its last column." });
+}

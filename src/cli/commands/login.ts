@@ -33,7 +33,7 @@ async function readToken(fromStdin: boolean, flag: string | undefined): Promise<
   if (!fromStdin) return flag;
   if (flag !== undefined) throw new AetherError("usage", "Give either --token or --token-stdin, not both.");
   const token = (await Bun.stdin.text()).trim();
-  if (/^\S+$/.test(token)) return token;
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new AetherError("usage", "Standard input held no token.", {
     hint: "Pipe it: aether login --token-stdin < token.txt",
   });

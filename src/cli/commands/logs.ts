@@ -8,6 +8,7 @@ import { createClient, isOfType, notAether } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { ndjson } from "../ndjson.ts";
 import { parseGiven } from "../usage.ts";
+import { givenNumber } from "../values.ts";
 
 export default defineCommand({
   meta: { name: "logs", description: "Show an application's output" },
@@ -66,9 +67,7 @@ function logQuery(args: LogArgs): URLSearchParams {
   if (since !== undefined) {
     query.set("since", parseGiven('"--since"', () => parseSince(since, new Date())).toISOString());
   }
-  if (args.tail !== undefined && !/^\d{1,6}$/.test(args.tail)) {
-    throw new AetherError("usage", `"--tail" needs a number of lines, not "${args.tail}".`);
-  }
+  if (args.tail !== undefined) givenNumber("--tail", args.tail, { min: 0, max: 999_999, example: 100 });
   const tail = args.tail ?? (args.since === undefined ? "100" : undefined);
   if (tail !== undefined) query.set("tail_lines", tail);
   return query;

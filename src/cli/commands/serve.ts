@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { parseServerConfig } from "../../config/server.ts";
-import { AetherError } from "../../lib/errors.ts";
 import { commonArgs } from "../args.ts";
 import { defineCommand } from "../command.ts";
+import { givenNumber } from "../values.ts";
 
 export default defineCommand({
   meta: { name: "serve", description: "Start the platform: API, database, storage, and a place to run applications" },
@@ -49,8 +49,6 @@ export default defineCommand({
 
 /** A port as it was given; a wrong one is the command line's mistake, not the environment's. */
 function portOf(flag: string, value: string | undefined): string | undefined {
-  if (value === undefined || (/^\d{1,5}$/.test(value) && Number(value) <= 65_535)) return value;
-  throw new AetherError("usage", `"${flag}" needs a port, not "${value}".`, {
-    hint: "A port is a number from 1 to 65535; 0 takes a free one.",
-  });
+  if (value !== undefined) givenNumber(flag, value, { min: 0, max: 65_535, example: "8080; 0 takes a free one" });
+  return value;
 }

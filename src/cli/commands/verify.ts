@@ -4,14 +4,13 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isDigest } from "../../core/digest.ts";
-import { parsePublicKey } from "../../core/signature.ts";
 import { findSigner } from "../../core/verify-signature.ts";
 import { AetherError, asDiskError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { type Client, createClient } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { parseGiven } from "../usage.ts";
+import { givenPublicKey } from "../values.ts";
 
 export default defineCommand({
   meta: { name: "verify", description: "Check an artifact's signature on this machine" },
@@ -31,7 +30,7 @@ export default defineCommand({
     const { args, config, output, signal } = context;
     const client = createClient({ ...config, signal });
     const trusted = args["public-key"];
-    const given = trusted === undefined ? [] : [parseGiven('"--public-key"', () => parsePublicKey(trusted))];
+    const given = trusted === undefined ? [] : [givenPublicKey("--public-key", trusted)];
     const { digest, app } = await find(String(args.what), client, context);
     const artifact = await client.artifact(digest, app);
     const keys = given.length > 0 ? given : await activeKeys(client, artifact.app);

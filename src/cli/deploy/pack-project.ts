@@ -15,6 +15,7 @@ import { writeFileDurably } from "../../lib/durable-write.ts";
 import { AetherError } from "../../lib/errors.ts";
 import type { Client } from "../client.ts";
 import type { CommandContext } from "../command.ts";
+import { givenNumber } from "../values.ts";
 import { pruneArtifacts } from "./artifact-cache.ts";
 import type { Report } from "./report.ts";
 
@@ -194,6 +195,5 @@ function summarise(paths: string[]): string {
 
 function parseLevel(value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string" && /^([1-9]|1[0-2])$/.test(value)) return Number(value);
-  throw new AetherError("usage", `"--compression-level" goes from 1 to 12, not "${value}".`);
+  return givenNumber("--compression-level", String(value), { min: 1, max: 12, example: 6 });
 }

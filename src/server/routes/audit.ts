@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { listAudit } from "../../control/audit.ts";
+import { auditActionPattern, auditSubjectPattern } from "../../core/events.ts";
 import { parseSince, sincePattern } from "../../lib/durations.ts";
 import { isAdmin, readableApp, readScope } from "../access.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
@@ -18,12 +19,9 @@ const list = createRoute({
       ...appQuery.shape,
       subject: z
         .string()
-        .regex(/^[\w.:-]{1,128}$/, "must be the id of a deployment, an artifact or an app")
+        .regex(auditSubjectPattern, "it must be the id of a deployment, an artifact or an app")
         .optional(),
-      action: z
-        .string()
-        .regex(/^[a-z_]{1,40}\.[a-z_]{1,40}$/, "must be an action such as deployment.failed")
-        .optional(),
+      action: z.string().regex(auditActionPattern, "it must be an action such as deployment.failed").optional(),
       since: z.string().openapi({ pattern: sincePattern, example: "2h" }).optional(),
     }),
   },

@@ -27,7 +27,7 @@ const listen = createRoute({
     headers: z.object({
       "last-event-id": z
         .string()
-        .regex(/^\d{1,15}$/, "must be an event's id")
+        .regex(/^\d{1,15}$/, "it must be an event's id")
         .optional(),
     }),
   },

@@ -1,19 +1,20 @@
 import { z } from "@hono/zod-openapi";
 import type { AppLimits } from "../../control/app-limits.ts";
 import type { App } from "../../control/apps.ts";
+import { appLimitBounds } from "../../core/app-limits.ts";
 import { deploymentStatuses } from "../../core/deployment.ts";
 import type { AppLimitsRequest, AppView, ListedAppView } from "../../core/wire.ts";
 import { appName, digest, time } from "./fields.ts";
 
 export const newApp = z.object({ name: appName }).openapi("NewApp");
 
-const limit = (least: number, most = Number.MAX_SAFE_INTEGER) => z.number().int().min(least).max(most).nullable();
-const int32 = 2 ** 31 - 1;
+const limit = (name: keyof typeof appLimitBounds) =>
+  z.number().int().min(appLimitBounds[name].min).max(appLimitBounds[name].max).nullable();
 const limits = {
-  max_artifacts: limit(0, int32),
-  max_total_bytes: limit(0),
-  retain_latest: limit(1, int32),
-  retain_max_age_secs: limit(1, 3_000_000_000), // Postgres has no time that is much further back
+  max_artifacts: limit("max_artifacts"),
+  max_total_bytes: limit("max_total_bytes"),
+  retain_latest: limit("retain_latest"),
+  retain_max_age_secs: limit("retain_max_age_secs"),
 };
 
 export const changedApp = z.strictObject(limits).partial().openapi("ChangedApp") satisfies z.ZodType<AppLimitsRequest>;

@@ -14,7 +14,7 @@ const appConfig = z
     start: z.string().min(1).max(10_000),
     port: z.number().int().min(1).max(65535).optional(),
     node: z.string().max(200).optional(),
-    health: z.object({ path: z.string().regex(/^\//, "must start with /").max(2_000) }).optional(),
+    health: z.object({ path: z.string().regex(/^\//, "it must start with /").max(2_000) }).optional(),
   })
   .openapi("AppConfig");
 

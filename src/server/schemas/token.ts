@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import type { Token } from "../../control/tokens.ts";
+import { longestLifeSecs, longestOverlapSecs, tokenNamePattern } from "../../core/access-token.ts";
 import { roles } from "../../core/roles.ts";
 import type { NewTokenView, RotatedTokenView, TokenView } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
 
-const tenYearsSecs = 10 * 365 * 86_400;
 const expiry = {
-  expires_in_secs: z.number().int().min(1).max(tenYearsSecs).optional(),
+  expires_in_secs: z.number().int().min(1).max(longestLifeSecs).optional(),
   expires_at: z.iso.datetime({ offset: true }).optional().openapi({ description: "Either this or expires_in_secs" }),
 };
 
@@ -14,7 +14,7 @@ export const tokenParam = z.object({ id: z.string().openapi({ param: { name: "id
 
 export const newToken = z
   .object({
-    name: z.string().regex(/^[^\p{C}]{1,100}$/u, "it must have 1 to 100 printable characters"),
+    name: z.string().regex(tokenNamePattern, "it must have 1 to 100 printable characters"),
     role: z.enum(roles),
     apps: z.array(z.string()).max(1000).optional().openapi({ description: "Names of apps; without it, all" }),
     ...expiry,
@@ -27,7 +27,7 @@ export const rotation = z
       .number()
       .int()
       .min(0)
-      .max(30 * 86_400)
+      .max(longestOverlapSecs)
       .default(86_400)
       .openapi({ description: "How long the old token goes on working" }),
     ...expiry,

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Delivery, NamedWebhook } from "../../control/webhooks.ts";
 import { type DeliveryView, eventPattern, type WebhookView } from "../../core/events.ts";
+import { longestReceiver } from "../../core/receiver-address.ts";
 import { appName, time } from "./fields.ts";
 
 export const webhookParam = z.object({ id: z.string().openapi({ format: "uuid", param: { name: "id", in: "path" } }) });
@@ -10,7 +11,7 @@ export const newWebhook = z
     // No "uri": names with letters beyond ASCII are as good, and become what DNS knows.
     url: z
       .string()
-      .max(2_000)
+      .max(longestReceiver)
       .openapi({ pattern: "^https?://", description: "http or https, without user and password" }),
     secret: z.string().min(16).max(256).openapi({ description: "Signs each delivery; never shown again" }),
     events: z

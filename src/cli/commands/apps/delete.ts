@@ -1,15 +1,14 @@
 import { createInterface } from "node:readline/promises";
-import { parseAppName } from "../../../core/app-name.ts";
 import { AetherError } from "../../../lib/errors.ts";
 import { serverArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
-import { parseGiven } from "../../usage.ts";
+import { givenAppName } from "../../values.ts";
 
 export default defineCommand({
   meta: { name: "apps delete", description: "Delete an app: what runs, its artifacts, deployments and keys" },
   args: {
-    name: { type: "positional", description: "The app" },
+    name: { type: "positional", required: true, description: "The app" },
     yes: { type: "boolean", description: "Do not ask" },
     ...serverArgs,
   },
@@ -19,7 +18,7 @@ export default defineCommand({
   ],
   // The app is never taken from the folder or the environment: this cannot be undone.
   async run({ args, config, output, signal }) {
-    const name = parseGiven("The first argument", () => parseAppName(args.name));
+    const name = givenAppName("The app", args.name);
     const client = createClient({ ...config, signal });
     await client.app(name);
     if (args.yes !== true) await confirm(name, signal);

@@ -1,11 +1,10 @@
 import { readSigningKey } from "../../../config/signing-key.ts";
-import { parsePublicKey } from "../../../core/signature.ts";
 import { AetherError } from "../../../lib/errors.ts";
 import { resolveAppName } from "../../app-name.ts";
 import { appArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
-import { parseGiven } from "../../usage.ts";
+import { givenPublicKey } from "../../values.ts";
 
 export default defineCommand({
   meta: { name: "keys add", description: "Let a key sign for an app" },
@@ -21,7 +20,7 @@ export default defineCommand({
     const { args, config, output, signal, env } = context;
     const app = await resolveAppName(context);
     const given = args.key;
-    const key = given === undefined ? await ownKey(env) : parseGiven("The public key", () => parsePublicKey(given));
+    const key = given === undefined ? await ownKey(env) : givenPublicKey("The public key", given);
     const added = await createClient({ ...config, signal }).addPublicKey(app, key);
     if (output.isJson) return output.json(added);
     output.done(`${key} signs for ${app} from now on.`);

@@ -1,10 +1,12 @@
+import { longestLifeSecs, tokenNamePattern } from "../../../core/access-token.ts";
 import { roles } from "../../../core/roles.ts";
-import { parseDurationSecs } from "../../../lib/durations.ts";
 import { AetherError } from "../../../lib/errors.ts";
 import { serverArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
 import { describeToken } from "../../describe-token.ts";
+import { badValue } from "../../usage.ts";
+import { givenAppName, givenDuration } from "../../values.ts";
 
 export default defineCommand({
   meta: { name: "tokens create", description: "Make an access token; it is printed once, alone on standard output" },
@@ -24,12 +26,12 @@ export default defineCommand({
       throw new AetherError("usage", `"--role" is missing.`, { hint: `It is one of ${roles.join(", ")}.` });
     }
     const wanted = {
-      name: args.name,
+      name: givenName(args.name),
       role: args.role,
-      ...(args.apps === undefined ? {} : { apps: args.apps.split(",").map((app) => app.trim()) }),
+      ...(args.apps === undefined ? {} : { apps: givenApps(args.apps) }),
       ...(args["expires-in"] === undefined
         ? {}
-        : { expires_in_secs: parseDurationSecs(args["expires-in"], "--expires-in") }),
+        : { expires_in_secs: givenDuration("--expires-in", args["expires-in"], lifetime) }),
     };
     const made = await createClient({ ...config, signal }).createToken(wanted);
     if (output.isJson) return output.json(made);
@@ -37,3 +39,17 @@ export default defineCommand({
     output.text(`${made.token}\n`);
   },
 });
+
+const lifetime = { min: 1, max: longestLifeSecs, example: "90d" };
+
+const givenApps = (list: string): string[] => list.split(",").map((app) => givenAppName("--apps", app.trim()));
+
+function givenName(given: string): string {
+  if (tokenNamePattern.test(given)) return given;
+  throw badValue({
+    of: "The token's name",
+    given,
+    why: "it takes 1 to 100 printable characters",
+    hint: "For example: aether tokens create ci --role deployer.",
+  });
+}

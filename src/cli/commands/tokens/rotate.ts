@@ -1,8 +1,9 @@
-import { parseDurationSecs } from "../../../lib/durations.ts";
+import { longestLifeSecs, longestOverlapSecs } from "../../../core/access-token.ts";
 import { serverArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
 import { describeToken } from "../../describe-token.ts";
+import { givenDuration } from "../../values.ts";
 
 export default defineCommand({
   meta: { name: "tokens rotate", description: "Make an access token's successor; both work during the overlap" },
@@ -18,13 +19,16 @@ export default defineCommand({
   ],
   async run({ args, config, output, signal }) {
     const made = await createClient({ ...config, signal }).rotateToken(args.id, {
-      overlap_secs: parseDurationSecs(args.overlap, "--overlap"),
+      overlap_secs: givenDuration("--overlap", args.overlap, overlap),
       ...(args["expires-in"] === undefined
         ? {}
-        : { expires_in_secs: parseDurationSecs(args["expires-in"], "--expires-in") }),
+        : { expires_in_secs: givenDuration("--expires-in", args["expires-in"], lifetime) }),
     });
     if (output.isJson) return output.json(made);
     output.done(`${describeToken(made)}; the old one ends at ${made.previous.expires_at}.`);
     output.text(`${made.token}\n`);
   },
 });
+
+const overlap = { min: 0, max: longestOverlapSecs, example: "2h" };
+const lifetime = { min: 1, max: longestLifeSecs, example: "90d" };

@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { eventTypes, isEventPattern } from "../../../core/events.ts";
+import { longestReceiver, receiverProblem } from "../../../core/receiver-address.ts";
 import { AetherError } from "../../../lib/errors.ts";
+import { didYouMean } from "../../../lib/nearest.ts";
 import { appArgs } from "../../args.ts";
 import { createClient } from "../../client.ts";
 import { defineCommand } from "../../command.ts";
+import { badValue } from "../../usage.ts";
 
 export default defineCommand({
   meta: { name: "webhooks create", description: "Have events sent to a URL" },
@@ -26,9 +30,10 @@ export default defineCommand({
   async run({ args, config, output, signal }) {
     const given = args["secret-stdin"] === true ? await readSecret() : undefined;
     const secret = given ?? randomBytes(32).toString("hex");
-    const events = args.events.split(",").map((event) => event.trim());
+    const events = args.events.split(",").map((event) => givenEvent(event.trim()));
+    const url = givenUrl(args.url);
     const app = config.app === undefined ? {} : { app: config.app };
-    const webhook = await createClient({ ...config, signal }).createWebhook({ url: args.url, secret, events, ...app });
+    const webhook = await createClient({ ...config, signal }).createWebhook({ url, secret, events, ...app });
     const shown = given === undefined ? { secret } : {};
     if (output.isJson) return output.json({ ...webhook, ...shown });
     output.done(`Events of ${webhook.app ?? "all apps"} are sent to ${webhook.url} (webhook ${webhook.id}).`);
@@ -43,5 +48,28 @@ async function readSecret(): Promise<string> {
   if (secret.length >= 16) return secret;
   throw new AetherError("usage", "Standard input held no secret of 16 or more characters.", {
     hint: "Make one with: openssl rand -hex 32",
+  });
+}
+
+/** Which addresses are allowed is for the server to say. */
+function givenUrl(given: string): string {
+  const isLong = given.length > longestReceiver;
+  const why = isLong ? `it takes at most ${longestReceiver} characters` : receiverProblem(given, "any");
+  if (why === undefined) return given;
+  throw badValue({
+    of: "The URL",
+    given: given.replace(/\/\/[^/]*@/, "//…@"),
+    why,
+    hint: "For example: https://ci.example.com/hook.",
+  });
+}
+
+function givenEvent(given: string): string {
+  if (isEventPattern(given)) return given;
+  throw badValue({
+    of: "--events",
+    given,
+    why: "it takes events such as deployment.failed, all of a noun such as deployment.*, or *",
+    hint: didYouMean(given, eventTypes) ?? `The events are ${eventTypes.join(", ")}.`,
   });
 }
