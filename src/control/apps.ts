@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { asc, desc, eq, sql } from "drizzle-orm";
 import { parseAppName } from "../core/app-name.ts";
-import type { DeploymentStatus } from "../core/deployment.ts";
+import type { DeploymentStatus, FailureReason } from "../core/deployment.ts";
 import type { Queryable } from "../db/client.ts";
 import { apps, deployments } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
+import type { ReplicaStatus } from "../runtime/runtime.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
 import { assertLive } from "./live-app.ts";
@@ -16,12 +17,19 @@ export type App = typeof apps.$inferSelect;
 /** An app with its newest deployment. */
 export interface ListedApp {
   app: App;
-  newest: { id: string; version: number; status: DeploymentStatus; digest: string } | null;
+  newest: {
+    id: string;
+    version: number;
+    status: DeploymentStatus;
+    digest: string;
+    /** Why it failed, or why it does not answer although it ought to run. */
+    failureReason: FailureReason | null;
+  } | null;
 }
 
 /** The applications of a scope, by name. */
 export async function listApps(
-  { db }: Control,
+  { db, runtime }: Control,
   { scope, limit, offset }: Page & { scope?: Scope },
 ): Promise<ListedApp[]> {
   const newest = db
@@ -30,16 +38,23 @@ export async function listApps(
       version: deployments.version,
       status: deployments.status,
       digest: deployments.digest,
+      failureReason: deployments.failureReason,
     })
     .from(deployments)
     .where(eq(deployments.appId, apps.id))
     .orderBy(desc(deployments.createdAt), desc(deployments.version))
     .limit(1)
     .as("newest");
-  return db
+  const rows = await db
     .select({
       app: apps,
-      newest: { id: newest.id, version: newest.version, status: newest.status, digest: newest.digest },
+      newest: {
+        id: newest.id,
+        version: newest.version,
+        status: newest.status,
+        digest: newest.digest,
+        failureReason: newest.failureReason,
+      },
     })
     .from(apps)
     .leftJoinLateral(newest, sql`true`)
@@ -47,6 +62,20 @@ export async function listApps(
     .orderBy(asc(apps.name))
     .limit(limit)
     .offset(offset);
+  return Promise.all(
+    rows.map(async ({ app, newest }) => {
+      if (newest?.status !== "running") return { app, newest };
+      const replicas = await runtime.replicas(app.name);
+      return { app, newest: { ...newest, failureReason: whyNoneServes(replicas, newest.version) } };
+    }),
+  );
+}
+
+/** Null while a replica of that version answers, and while nothing is known. */
+function whyNoneServes(replicas: ReplicaStatus[], version: number): FailureReason | null {
+  const own = replicas.filter((replica) => replica.version === version);
+  if (own.some(({ state }) => state === "running")) return null;
+  return own.find(({ failure }) => failure !== undefined)?.failure?.reason ?? null;
 }
 
 /** The application of that name, or `not_found`. */

@@ -16,6 +16,8 @@ export const deploymentColumns = columns;
 
 export type Deployment = Omit<typeof deployments.$inferSelect, "envSealed">;
 
+export type { ReplicaStatus } from "../runtime/runtime.ts";
+
 export interface NamedDeployment {
   app: string;
   deployment: Deployment;

@@ -7,7 +7,14 @@ import type { Role } from "./roles.ts";
 
 /** An app in a list, with its newest deployment. */
 export interface ListedAppView extends AppView {
-  deployment: { id: string; version: number; status: DeploymentStatus; digest: Digest } | null;
+  deployment: {
+    id: string;
+    version: number;
+    status: DeploymentStatus;
+    digest: Digest;
+    /** Why it failed, or why it does not answer although it ought to run. */
+    failure_reason: FailureReason | null;
+  } | null;
 }
 
 export interface AppView {
@@ -158,6 +165,9 @@ export interface ReplicaView {
   state: string;
   restarts: number;
   since: string;
+  /** Why it did not answer when it was tried last; null while it runs. */
+  failure_reason: FailureReason | null;
+  failure_message: string | null;
 }
 
 export interface DeploymentView {

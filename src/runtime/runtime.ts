@@ -37,6 +37,8 @@ export interface ReplicaStatus {
   restarts: number;
   /** RFC 3339: when the replica came into this state. */
   since: string;
+  /** Why it did not answer when it was tried last; absent while it runs. */
+  failure?: DeploymentFailure;
 }
 
 /** A verdict on one release. It comes only from replicas of *its* digest, or from a cause found. */

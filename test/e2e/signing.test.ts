@@ -73,6 +73,21 @@ test("signed is deployed, unsigned and wrongly signed is refused, a revoked key 
     json: { code: "signature_invalid" },
   });
   expect(await (await server.ask("shop")).text()).toBe("v1"); // what runs, runs on
+
+  await server.stop();
+  await using restarted = await startServe(user, { env: demanding });
+  const now = { AETHER_API_BASE: restarted.api };
+  const why = { failure_reason: "signature_invalid", failure_message: expect.stringContaining("has been revoked") };
+  await waitFor("the refused start to be told", async () => {
+    const { json } = await runJson(user, ["status", "shop"], { env: now });
+    return json.running.replicas[0]?.failure_reason === "signature_invalid";
+  });
+  const status = await runJson(user, ["status", "shop"], { env: now });
+  expect(status.json.running.replicas).toMatchObject([{ version: 1, ...why }]);
+  const text = (await user.run(["status", "shop"], { env: now })).stdout;
+  expect(text).toContain("ought to run, and none of its replicas answers");
+  expect(text).toMatch(/signature_invalid.*has been revoked/);
+  expect((await user.run(["list"], { env: now })).stdout).toContain("does not answer: signature_invalid");
 }, 120_000);
 
 test("when the key is revoked, the next start of the app's agent is refused, and the waiting deploy says why", async () => {

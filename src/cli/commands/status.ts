@@ -1,5 +1,5 @@
 import { shortDigest } from "../../core/digest.ts";
-import type { DeploymentStatusView } from "../../core/wire.ts";
+import type { DeploymentStatusView, ReplicaView } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
@@ -42,7 +42,15 @@ function describe({ app, version, digest, url, last_transition_at, replicas }: D
     String(restarts),
     since,
   ]);
-  return rows.length === 0 ? head : `${head}\n${table(["REPLICA", "STATE", "VERSION", "RESTARTS", "SINCE"], rows)}`;
+  if (rows.length === 0) return head;
+  const reason = serves ? "" : lastFailure(replicas.filter(({ version: of }) => of === version));
+  return `${head}${reason}\n${table(["REPLICA", "STATE", "VERSION", "RESTARTS", "SINCE"], rows)}`;
+}
+
+/** Why the replicas did not answer when they were tried last. */
+function lastFailure(replicas: ReplicaView[]): string {
+  const failed = replicas.find(({ failure_reason }) => failure_reason !== null);
+  return failed === undefined ? "" : `It was tried, and failed (${failed.failure_reason}): ${failed.failure_message}\n`;
 }
 
 function trouble({ version, status, failure_reason, failure_message, failure_log }: DeploymentStatusView): string {

@@ -88,15 +88,17 @@ export function startGeneration(release: Release, start: StartReplica): Generati
   };
 }
 
-/** No replica: of a release that cannot even be started. */
-export function unfitGeneration(release: Release, failure: DeploymentFailure): Generation {
+/** No replica, but a status that says why: of a release that cannot even be started. */
+export function unfitGeneration(release: Release, now: Date, failure: DeploymentFailure): Generation {
+  const { app, version, digest } = release;
+  const unfit = { name: `${app}-v${version}-0`, digest, version, restarts: 0, since: now.toISOString() };
   return {
     release,
     verdict: Promise.resolve(failure),
     prepared: new Promise(() => undefined),
     begin: () => undefined,
     scale: () => [],
-    statuses: () => [],
+    statuses: () => [{ ...unfit, state: "failed", failure }],
     upstreams: () => [],
     stop: async () => undefined,
   };

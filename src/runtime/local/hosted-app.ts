@@ -1,6 +1,7 @@
 import type { DeploymentFailure } from "../../core/deployment.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Release, ReplicaStatus, RuntimeEvent } from "../runtime.ts";
+import { longestPauseMs } from "./back-off.ts";
 import type { Generation } from "./generation.ts";
 import type { Routes, Upstream } from "./routes.ts";
 
@@ -38,6 +39,9 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
   let pending: Generation | undefined;
   /** What served before it had to make room for the pending one. */
   let displaced: Release | undefined;
+  /** Why what served before this start of the server did not run when it was tried last, and how often that was. */
+  let trouble: DeploymentFailure | undefined;
+  let triedAgain = 0;
   let failed: { release: Release; failure: DeploymentFailure } | undefined;
   let stopped = false;
   routes.declare(app);
@@ -108,6 +112,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     current = generation;
     refresh();
     void generation.verdict.then((failure) => {
+      if (current !== generation || stopped) return;
+      trouble = failure;
       if (failure === undefined) return emit({ type: "running", app, deploymentId: release.deploymentId });
       log.error("what ran before does not run, it is tried again", {
         version: release.version,
@@ -116,8 +122,12 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
         retryMs,
       });
       void generation.stop();
-      const again = () =>
-        current === generation && !stopped && serveAgain(generation.release, Math.min(retryMs * 2, 60_000));
+      const nextMs = Math.min(retryMs * 2, longestPauseMs(failure, 60_000));
+      const again = () => {
+        if (current !== generation || stopped) return;
+        triedAgain += 1;
+        serveAgain(generation.release, nextMs);
+      };
       setTimeout(again, retryMs).unref();
     });
   }
@@ -125,6 +135,8 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
   function takeOver(next: Generation): void {
     const old = current;
     current = next;
+    trouble = undefined;
+    triedAgain = 0;
     pending = undefined;
     displaced = undefined;
     refresh();
@@ -141,6 +153,12 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     refresh();
     log.warn("a release failed", { version: release.version, reason: failure.reason, why: failure.message });
     emit({ type: "failed", app, deploymentId: release.deploymentId, failure });
+  }
+
+  /** What is tried again begins as a new replica, which knows nothing of the tries before. */
+  function withTrouble(status: ReplicaStatus): ReplicaStatus {
+    const failure = status.state === "running" || trouble === undefined ? {} : { failure: trouble };
+    return { ...failure, ...status, restarts: status.restarts + triedAgain };
   }
 
   return {
@@ -168,7 +186,7 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
       if (displaced) displaced = { ...displaced, replicas };
       for (const generation of [current, pending]) if (generation) resize(generation, replicas);
     },
-    replicas: () => [...(current?.statuses() ?? []), ...(pending?.statuses() ?? [])],
+    replicas: () => [...(current?.statuses() ?? []).map(withTrouble), ...(pending?.statuses() ?? [])],
     async stop() {
       const generations = [current, pending];
       current = undefined;

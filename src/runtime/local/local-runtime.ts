@@ -75,7 +75,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
 
   function startRelease(release: Release, node: MachineNode, onChange: () => void): Generation {
     const unfit = nodeMismatch(release, node) ?? portMismatch(release);
-    if (unfit) return unfitGeneration(release, unfit);
+    if (unfit) return unfitGeneration(release, now(), unfit);
     const own = layout.app(release.app);
     const logs = join(own.logs, logFolderName(release.version, now()));
     return startGeneration(release, (index, { tireless }) => {

@@ -7,6 +7,7 @@ import type { DeploymentFailure } from "../../core/deployment.ts";
 import { signalGroup } from "../../lib/processes.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { ReplicaStatus } from "../runtime.ts";
+import { longestPauseMs } from "./back-off.ts";
 import { type AgentCommandLine, type Instance, startInstance } from "./instance.ts";
 import type { Ports } from "./ports.ts";
 import type { Upstream } from "./routes.ts";
@@ -42,7 +43,6 @@ export interface Replica {
   stop(): Promise<void>;
 }
 
-const maxBackOffMs = 30_000;
 const agentTries = 3;
 
 /** Starts a replica. */
@@ -56,6 +56,7 @@ export function startReplica(options: ReplicaOptions): Replica {
   let restarts = 0;
   let upstream: Upstream | undefined;
   let everAnswered = false;
+  let lastFailure: DeploymentFailure | undefined;
   let instance: Instance | undefined;
   let waitForStart = spec.waitForStart ?? false;
 
@@ -72,6 +73,7 @@ export function startReplica(options: ReplicaOptions): Replica {
     if (stopping.signal.aborted) return;
     if (event.event === "answering") {
       everAnswered = true;
+      lastFailure = undefined;
       enter("running", { replica: spec.replica, host: event.host, port: event.port });
       verdict.resolve(undefined);
     }
@@ -109,6 +111,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       const answeredBefore = everAnswered;
       const failure = await runOnce();
       if (stopping.signal.aborted) return;
+      lastFailure = failure;
       if (!everAnswered && !options.tireless && isFinal(failure, tries)) {
         enter("failed");
         return verdict.resolve(failure ?? agentEnded);
@@ -116,7 +119,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       if (!answeredBefore && everAnswered) tries = 1;
       restarts += 1;
       enter(everAnswered ? "restarting" : "starting");
-      const pauseMs = Math.min(maxBackOffMs, 100 * 2 ** (tries - 1)) * (0.75 + Math.random() * 0.5);
+      const pauseMs = Math.min(longestPauseMs(failure, 30_000), 100 * 2 ** (tries - 1)) * (0.75 + Math.random() * 0.5);
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined); // stopped: the loop ends
     }
   }
@@ -140,6 +143,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       state,
       restarts,
       since: since.toISOString(),
+      ...(lastFailure === undefined ? {} : { failure: lastFailure }),
     }),
     upstream: () => upstream,
     prepared: prepared.promise,
@@ -149,7 +153,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       instance?.start();
     },
     async stop() {
-      if (!stopping.signal.aborted) enter("stopping");
+      if (!stopping.signal.aborted && state !== "failed") enter("stopping");
       stopping.abort();
       await instance?.stop();
       await running;

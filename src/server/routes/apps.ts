@@ -8,7 +8,7 @@ import { adminOnly, readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
-import { appView, changedApp, listedAppView, newApp, toAppLimits, toAppView } from "../schemas/app.ts";
+import { appView, changedApp, listedAppView, newApp, toAppLimits, toAppView, toListedAppView } from "../schemas/app.ts";
 import { deploymentView, toDeploymentView } from "../schemas/deployment.ts";
 import { appParam } from "../schemas/fields.ts";
 
@@ -84,7 +84,7 @@ export const appRoutes = createRouter()
     const { control } = c.var;
     const found = await listApps(control, { scope: readScope(c), ...c.req.valid("query") });
     return c.json(
-      found.map(({ app, newest }) => ({ ...toAppView(app, control.runtime.url(app.name)), deployment: newest })),
+      found.map((listed) => toListedAppView(listed, control.runtime.url(listed.app.name))),
       200,
     );
   })

@@ -15,6 +15,7 @@ import {
   deploymentView,
   newDeployment,
   toDeploymentView,
+  toReplicaView,
 } from "../schemas/deployment.ts";
 import { appQuery } from "../schemas/fields.ts";
 
@@ -91,5 +92,5 @@ async function showDeployment(c: Context<ServerEnv>, id: string) {
   const { control } = c.var;
   const found = await getDeployment(control, id, readScope(c));
   const replicas = await control.runtime.replicas(found.app);
-  return { ...toDeploymentView(found, control.runtime.url(found.app)), replicas };
+  return { ...toDeploymentView(found, control.runtime.url(found.app)), replicas: replicas.map(toReplicaView) };
 }

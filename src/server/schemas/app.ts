@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { AppLimits } from "../../control/app-limits.ts";
-import type { App } from "../../control/apps.ts";
+import type { App, ListedApp } from "../../control/apps.ts";
 import { appLimitBounds } from "../../core/app-limits.ts";
-import { deploymentStatuses } from "../../core/deployment.ts";
+import { deploymentStatuses, failureReasons } from "../../core/deployment.ts";
 import type { AppLimitsRequest, AppView, ListedAppView } from "../../core/wire.ts";
 import { appName, digest, time } from "./fields.ts";
 
@@ -26,11 +26,27 @@ export const appView = z
 export const listedAppView = appView
   .extend({
     deployment: z
-      .object({ id: z.uuid(), version: z.number(), status: z.enum(deploymentStatuses), digest })
+      .object({
+        id: z.uuid(),
+        version: z.number(),
+        status: z.enum(deploymentStatuses),
+        digest,
+        failure_reason: z
+          .enum(failureReasons)
+          .nullable()
+          .openapi({ description: "Why it failed, or why it does not answer although it ought to run" }),
+      })
       .nullable()
       .openapi({ description: "The newest one" }),
   })
   .openapi("ListedApp") satisfies z.ZodType<ListedAppView>;
+
+/** An app of a list as the API shows it. */
+export function toListedAppView({ app, newest }: ListedApp, url: string | undefined): ListedAppView {
+  if (newest === null) return { ...toAppView(app, url), deployment: null };
+  const { failureReason: failure_reason, ...deployment } = newest;
+  return { ...toAppView(app, url), deployment: { ...deployment, failure_reason } };
+}
 
 /** A row as the API shows it; `url` is where its runtime routes to it. */
 export function toAppView(app: App, url: string | undefined): AppView {

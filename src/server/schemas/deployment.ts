@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { NamedDeployment } from "../../control/deployments.ts";
+import type { NamedDeployment, ReplicaStatus } from "../../control/deployments.ts";
 import { deploymentStatuses, type FailureReason, failureReasons } from "../../core/deployment.ts";
-import type { DeploymentStatusView, DeploymentView } from "../../core/wire.ts";
+import type { DeploymentStatusView, DeploymentView, ReplicaView } from "../../core/wire.ts";
 import { artifactKey } from "../../storage/storage.ts";
 import { anyDigest, appName, digest, idempotencyKey, signature, time } from "./fields.ts";
 
@@ -56,12 +56,19 @@ const replicaView = z.object({
   state: z.string(),
   restarts: z.number(),
   since: time,
+  failure_reason: z.enum(failureReasons).nullable(),
+  failure_message: z.string().nullable().openapi({ description: "Why it did not answer when it was tried last" }),
 });
 
 export const deploymentView = z.object(fields).openapi("Deployment") satisfies z.ZodType<DeploymentView>;
 export const deploymentStatusView = z
   .object({ ...fields, replicas: z.array(replicaView) })
   .openapi("DeploymentStatus") satisfies z.ZodType<DeploymentStatusView>;
+
+/** A replica as the API shows it. */
+export function toReplicaView({ failure, ...status }: ReplicaStatus): ReplicaView {
+  return { ...status, failure_reason: failure?.reason ?? null, failure_message: failure?.message ?? null };
+}
 
 /** A row as the API shows it; `url` is where its runtime routes to it. */
 export function toDeploymentView({ app, deployment }: NamedDeployment, url: string | undefined): DeploymentView {

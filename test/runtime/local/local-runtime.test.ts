@@ -59,8 +59,13 @@ test("what served before a start is tried until it runs, and is judged no more",
   await waitFor("the first failure", () => local.logged.some((line) => line.includes("it is tried again")));
   expect(local.events).toEqual([]);
   expect((await local.get("/")).status).toBe(503);
+  expect(await local.runtime.replicas("shop")).toMatchObject([{ version: 1, failure: { reason: "crash_loop" } }]);
   await writeFile(key, "");
   await waitFor("the application to answer", async () => (await textOf(local)) === "back");
+  const [replica] = await local.runtime.replicas("shop");
+  expect(replica?.state).toBe("running");
+  expect(replica?.restarts).toBeGreaterThan(0);
+  expect(replica).not.toHaveProperty("failure");
   expect(local.events).toEqual([{ type: "running", app: "shop", deploymentId: "d1" }]);
 });
 

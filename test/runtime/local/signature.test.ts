@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ReplicaRecord } from "../../../src/core/agent-protocol.ts";
+import { longestPauseMs } from "../../../src/runtime/local/back-off.ts";
 import { createLocalHarness } from "../../harness/local-runtime.ts";
 import { createSigner } from "../../harness/signing.ts";
 import { answering } from "../../harness/tiny-apps.ts";
@@ -36,6 +37,30 @@ test("a release that no key of the app has signed fails with signature_invalid",
     type: "failed",
     failure: { reason: "signature_invalid" },
   });
+});
+
+test("what a revoked key signed is tried again after a start, ever more rarely, and its replica says why", async () => {
+  await using local = await createLocalHarness();
+  const release = await local.release(answering("unsigned"), { publicKeys: [], established: true });
+  await local.runtime.apply(release);
+  const tries = () => local.logged.filter((line) => line.includes("it is tried again")).map((line) => JSON.parse(line));
+  await waitFor("two tries", () => tries().length >= 2);
+  const [replica] = await local.runtime.replicas("shop");
+  expect(replica).toMatchObject({ version: 1, failure: { reason: "signature_invalid" } });
+  expect(replica?.failure?.message).toContain("signature");
+  expect(tries()[1].retryMs).toBeGreaterThan(tries()[0].retryMs);
+  expect(longestPauseMs(replica?.failure, 60_000)).toBeGreaterThan(60_000);
+  expect(longestPauseMs({ reason: "crash_loop", message: "", log: [] }, 60_000)).toBe(60_000);
+});
+
+test("a release that this machine cannot run says so after a start as well", async () => {
+  await using local = await createLocalHarness();
+  const config = { start: "node server.js", node: ">=99" };
+  await local.runtime.apply(await local.release(answering("x"), { config, established: true }));
+  await waitFor("the verdict", () => local.logged.some((line) => line.includes("it is tried again")));
+  expect(await local.runtime.replicas("shop")).toMatchObject([
+    { name: "shop-v1-0", state: "failed", failure: { reason: "unschedulable" } },
+  ]);
 });
 
 async function recordsIn(folder: string): Promise<ReplicaRecord[]> {
