@@ -22,6 +22,7 @@ export interface StartedUpload {
  */
 export async function startMultipart(control: Control, request: UploadRequest, actor: Actor): Promise<StartedUpload> {
   control.metrics.multipartInits.inc();
+  await control.storage.checkSettings();
   const artifact = await reserveArtifact(control, request, actor);
   if (artifact.status === "stored") {
     throw new AetherError("conflict", "These bytes are stored already.", {

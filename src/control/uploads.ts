@@ -18,6 +18,7 @@ export async function presignUpload(
   const { metrics } = control;
   metrics.presignRequests.inc();
   try {
+    await control.storage.checkSettings();
     const artifact = await reserveArtifact(control, request, actor);
     crashPoint("artifact-reserved");
     if (artifact.status === "stored") return { artifact, signed: undefined };

@@ -232,4 +232,9 @@ export interface ErrorView {
   message: string;
   hint?: string;
   request_id: string;
+  /** `misconfigured`: to ask again is of no use before an operator has mended it. */
+  reason?: string;
 }
+
+/** Why a server refuses what only its operator can make possible. */
+export const misconfiguredReason = "misconfigured";

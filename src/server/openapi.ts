@@ -8,6 +8,7 @@ const errorView: z.ZodType<ErrorView> = z
     message: z.string(),
     hint: z.string().optional() as z.ZodType<string>,
     request_id: z.string(),
+    reason: z.string().optional() as z.ZodType<string>,
   })
   .openapi("Error");
 

@@ -83,6 +83,7 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
 
     check: () => usable(files, objects.check()),
 
+    checkSettings: async () => {},
     refusesOtherBytes: () => true,
 
     async presignPut({ key, digest, sizeBytes, expiresSeconds, audience = "client" }) {

@@ -64,6 +64,8 @@ export interface ArtifactStorage {
   readonly kind: "filesystem" | "s3";
   /** Throws when the store cannot be read and written now. */
   check(): Promise<void>;
+  /** Throws when the store was set up so that no upload can work; cheap, and passes a store that is merely in trouble. */
+  checkSettings(): Promise<void>;
   /** Whether a signed PUT of other bytes, not in parts, is refused, as far as is known; where it is not, bytes must be hashed again. */
   refusesOtherBytes(): boolean;
   /** A PUT bound to key, checksum, length and expiry, that succeeds at most once (412 when the object exists). */

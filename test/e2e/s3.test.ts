@@ -70,6 +70,23 @@ describe.skipIf(!canRun)("on MinIO and Postgres", () => {
     for (const secret of [bucket.server.secretAccessKey, "X-Amz-Signature="]) expect(log).not.toContain(secret);
   });
 
+  test("wrong keys of the server end a deploy at once, before a byte moves, as the server's fault", async () => {
+    await using user = await createUser();
+    await using database = await createPostgresUrl();
+    const env = { ...environment(await createBucket(), database.url), AETHER_S3_SECRET_KEY: "not-the-secret-key" };
+    await using server = await startServe(user, { env });
+    const folder = await writeFiles(join(user.path, "shop"), {
+      "package.json": packageJson("shop"),
+      "server.js": answering("v1"),
+    });
+    const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
+    expect({ code, json }).toMatchObject({ code: 40, json: { code: "service_unavailable", reason: "misconfigured" } });
+    expect(stderr).toContain("This server's storage is set up wrongly.");
+    expect(stderr).toContain("Whoever runs the server can mend it: Correct AETHER_S3_SECRET_KEY");
+    expect(stderr).not.toContain("not-the-secret-key");
+    expect(stderr).not.toContain("Trying again");
+  });
+
   test("parts go on after a broken connection, and the finished ones are not sent again (REG-E9)", async () => {
     await using user = await createUser();
     await using database = await createPostgresUrl();

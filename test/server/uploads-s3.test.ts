@@ -53,6 +53,25 @@ describe.skipIf(!s3Tier().available)("with artifacts in S3", () => {
       expect(await (await fetch(location)).text()).toBe("straight");
     });
 
+    test.each<[string, (keys: { accessKeyId: string; secretAccessKey: string }) => object, RegExp]>([
+      ["a bucket that is not there", () => ({ bucket: "no-such-bucket" }), /There is no bucket/],
+      ["an unknown access key", (keys) => ({ credentials: { ...keys, accessKeyId: "nobody" } }), /access key/],
+      ["a wrong secret", (keys) => ({ credentials: { ...keys, secretAccessKey: "not-the-secret" } }), /signature/],
+    ])("a server with %s gives out no URL, and names its storage as the cause", async (_, options, why) => {
+      const bucket = await createBucket();
+      await using aether = await createHarness({ open, artifacts: bucket.open(options(bucket.server)) });
+      const { request } = announce("nowhere");
+      for (const path of ["/artifacts/presign", "/artifacts/multipart/init"]) {
+        const { status, body } = await aether.send("POST", path, request);
+        expect(status).toBe(503);
+        expect(body).toMatchObject({ code: "service_unavailable", reason: "misconfigured" });
+        expect(body.message).toContain("This server's storage is set up wrongly.");
+        expect(body.message).toMatch(why);
+        expect(body.hint).toContain("Whoever runs the server can mend it");
+      }
+      expect(await aether.control.db.select().from(artifacts)).toEqual([]);
+    });
+
     test("a missing object never completes, and another size is refused (REG-E3)", async () => {
       await using aether = await start();
       const never = announce("never sent");

@@ -1,10 +1,11 @@
+import { misconfiguredReason } from "../../core/wire.ts";
 import { AetherError, isFailureCode } from "../../lib/errors.ts";
 import { isTimeout } from "../../lib/network-reason.ts";
 import { retryAfter } from "../retry-after.ts";
 
 /** Whether the same request may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
-  if (!(error instanceof AetherError) || error.details.reason === notAetherReason) return false;
+  if (!(error instanceof AetherError) || lastingReasons.has(error.details.reason)) return false;
   return error.code === "unreachable" || error.code === "service_unavailable";
 }
 
@@ -25,6 +26,7 @@ export function notAether(server: string): AetherError {
 }
 
 const notAetherReason = "not_an_aether_server";
+const lastingReasons = new Set<unknown>([notAetherReason, misconfiguredReason]);
 
 /** The network failed, or nothing came in time. */
 export function unreachable(server: string, cause: unknown): AetherError {
@@ -47,7 +49,8 @@ export async function toError(response: Response, server: string, hasToken: bool
   const body: unknown = await response.json().catch(() => undefined);
   if (isErrorBody(body)) {
     const hint = response.status === 401 ? tokenHint(server, hasToken) : body.hint;
-    const details = { request_id: body.request_id, ...retryAfter(response) };
+    const reason = body.reason === undefined ? {} : { reason: body.reason };
+    const details = { request_id: body.request_id, ...reason, ...retryAfter(response) };
     const code = isFailureCode(body.code) ? body.code : fallbackCode(response.status);
     return new AetherError(code, body.message, { hint, details });
   }
@@ -71,7 +74,9 @@ function fallbackCode(status: number) {
   return status >= 500 ? "internal" : "bad_request";
 }
 
-function isErrorBody(value: unknown): value is { code: string; message: string; hint?: string; request_id: unknown } {
+function isErrorBody(
+  value: unknown,
+): value is { code: string; message: string; hint?: string; request_id: unknown; reason?: unknown } {
   if (typeof value !== "object" || value === null || !("request_id" in value)) return false;
   return "code" in value && typeof value.code === "string" && "message" in value && typeof value.message === "string";
 }

@@ -1,3 +1,4 @@
+import { misconfiguredReason } from "../../core/wire.ts";
 import { AetherError, type FailureCode } from "../../lib/errors.ts";
 import { networkReason } from "../../lib/network-reason.ts";
 import { errorIn } from "./s3-xml.ts";
@@ -14,7 +15,7 @@ export class S3Failure extends AetherError {
   constructor(
     answer: { httpStatus: number; s3Code?: string | undefined; isTransient: boolean },
     message: string,
-    options: ErrorOptions & { hint?: string | undefined; code?: FailureCode } = {},
+    options: ErrorOptions & { hint?: string | undefined; code?: FailureCode; details?: Record<string, unknown> } = {},
   ) {
     super(options.code ?? "service_unavailable", message, options);
     this.httpStatus = answer.httpStatus;
@@ -38,7 +39,11 @@ export function refusal(response: Response, body: string, place: S3Place): S3Fai
   const { Code: s3Code, Message: said } = errorIn(body) ?? {};
   const { status } = response;
   const known = s3Code === undefined ? undefined : explanations[s3Code]?.(place, response);
-  if (known !== undefined) return new S3Failure({ httpStatus: status, s3Code, isTransient: false }, ...known);
+  if (known !== undefined) {
+    const [message, { hint }] = known;
+    const details = { reason: misconfiguredReason };
+    return new S3Failure({ httpStatus: status, s3Code, isTransient: false }, message, { hint, details });
+  }
   const isTransient = transientStatuses.has(status) || transientCodes.has(s3Code ?? "");
   const what = [status, s3Code].filter((part) => part !== undefined).join(" ");
   return new S3Failure(

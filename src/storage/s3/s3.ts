@@ -6,6 +6,7 @@ import type { S3StorageOptions } from "./s3-options.ts";
 import { probeStore, type S3Probe } from "./s3-probe.ts";
 import { readObject } from "./s3-read.ts";
 import { createS3Requests } from "./s3-requests.ts";
+import { createSettingsCheck } from "./s3-settings-check.ts";
 import { objectList } from "./s3-xml.ts";
 
 export interface S3Storage extends ArtifactStorage {
@@ -50,6 +51,7 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
   const storage: S3Storage = {
     kind: "s3",
     check,
+    checkSettings: createSettingsCheck(check),
     refusesOtherBytes: () => probed?.refusesOtherBytes ?? false,
 
     async probe() {
