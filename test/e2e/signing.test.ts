@@ -33,6 +33,19 @@ test("signed is deployed, unsigned and wrongly signed is refused, a revoked key 
   const unsigned = await runJson(user, ["deploy", folder], { env });
   expect(unsigned).toMatchObject({ code: 20, json: { code: "signature_required", signature: null } });
   expect(unsigned.stderr).toContain("is not signed");
+  expect(unsigned.stderr).toContain("Set AETHER_SIGNING_KEY");
+  expect(unsigned.json).not.toHaveProperty("uploaded_bytes");
+  const unknown = await runJson(user, ["keys", "generate", "--out", "unknown.pem"]);
+  const unregistered = { ...env, AETHER_SIGNING_KEY: unknown.json.private_key };
+  for (const app of ["shop", "nobodys"]) {
+    const refused = await runJson(user, ["deploy", folder, "--app", app], { env: unregistered });
+    expect(refused).toMatchObject({ code: 20, json: { code: "signature_invalid", digest: unsigned.json.digest } });
+    expect(refused.stderr).toContain(`is not registered for the app "${app}"`);
+    expect(refused.stderr).toContain(`aether keys add --app ${app}`);
+  }
+  const nothing = { artifacts: [] };
+  expect((await runJson(user, ["artifacts", "list"], { env })).json).toEqual(nothing); // and no byte has moved
+  expect((await runJson(user, ["apps", "list"], { env })).json.apps).toMatchObject([{ name: "shop" }]);
 
   const key = await registeredKey(user, env, "first.pem");
   expect((await stat(join(user.path, "first.pem"))).mode & 0o777).toBe(0o600);
@@ -49,6 +62,8 @@ test("signed is deployed, unsigned and wrongly signed is refused, a revoked key 
     expect(verified).toMatchObject({ code: 0, json: { verified: true, public_key_hex: key.publicKey } });
   }
   expect(await (await server.ask("shop")).text()).toBe("v1");
+  // The same bytes again need no key: what is stored is signed.
+  expect(await runJson(user, ["deploy", folder], { env })).toMatchObject({ code: 0, json: { uploaded_bytes: 0 } });
 
   const stranger = await runJson(user, ["keys", "generate", "--out", "stranger.pem"]);
   await shop(user, "v2");
@@ -68,6 +83,9 @@ test("signed is deployed, unsigned and wrongly signed is refused, a revoked key 
   const revoked = await runJson(user, ["deploy", folder], { env });
   expect(revoked).toMatchObject({ code: 20, json: { code: "signature_required" } });
   expect(revoked.stderr).toContain("has been revoked");
+  const withRevoked = await runJson(user, ["deploy", folder], { env: key.env });
+  expect(withRevoked).toMatchObject({ code: 20, json: { code: "signature_invalid" } });
+  expect(withRevoked.stderr).toContain(`${key.publicKey}, has been revoked`);
   expect(await runJson(user, ["verify", "shop"], { env })).toMatchObject({
     code: 20,
     json: { code: "signature_invalid" },
@@ -83,7 +101,7 @@ test("signed is deployed, unsigned and wrongly signed is refused, a revoked key 
     return json.running.replicas[0]?.failure_reason === "signature_invalid";
   });
   const status = await runJson(user, ["status", "shop"], { env: now });
-  expect(status.json.running.replicas).toMatchObject([{ version: 1, ...why }]);
+  expect(status.json.running.replicas).toMatchObject([{ version: 2, ...why }]);
   const text = (await user.run(["status", "shop"], { env: now })).stdout;
   expect(text).toContain("ought to run, and none of its replicas answers");
   expect(text).toMatch(/signature_invalid.*has been revoked/);

@@ -6,6 +6,7 @@ import { eventHints } from "../event-hints.ts";
 import { uploadThroughServer } from "../upload/form-upload.ts";
 import { upload } from "../upload/upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
+import { assertSignable } from "./assert-signable.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
 
 export interface ReleaseContext extends DeployContext {
@@ -15,6 +16,7 @@ export interface ReleaseContext extends DeployContext {
 
 /** Upload, deploy, wait for the verdict: everything that involves the server. */
 export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
+  await assertSignable(context.patient, { ...packed, signingKey: context.signingKey });
   await context.report.timed("upload", () => send(packed, plan, context));
   await context.report.timed("start", () => deploy(packed, plan, context));
 }

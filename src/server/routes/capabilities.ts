@@ -48,7 +48,12 @@ export const capabilityRoutes = createRouter().openapi(show, async (c) => {
         multipart_threshold_bytes: settings.multipartThresholdBytes,
         multipart_part_size_bytes: settings.multipartPartSizeBytes,
       },
-      features: ["multipart", "legacy-upload", ...(settings.directUpload ? ["direct-upload"] : [])],
+      features: [
+        "multipart",
+        "legacy-upload",
+        ...(settings.directUpload ? ["direct-upload"] : []),
+        ...(settings.requireSignature ? ["signatures-required"] : []),
+      ],
     },
     200,
   );
