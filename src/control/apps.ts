@@ -107,6 +107,18 @@ export async function ensureApp(control: Control, name: string, actor: Actor): P
   return assertLive(found ?? (await insertApp(control, parsed, actor)) ?? (await getApp(control.db, parsed)));
 }
 
+/** The application that had this name and id before; `not_found` when it was deleted, also when another has its name now. */
+export async function getSameApp(db: Queryable, { name, id }: { name: string; id: string }): Promise<App> {
+  const [app] = await db
+    .select()
+    .from(apps)
+    .where(eq(apps.name, parseAppName(name)));
+  if (app?.id === id) return assertLive(app);
+  throw new AetherError("not_found", `The app "${name}" was deleted meanwhile.`, {
+    hint: "Upload without its id to create it anew.",
+  });
+}
+
 async function insertApp({ db, now }: Control, name: string, actor: Actor): Promise<App | undefined> {
   return db.transaction(async (tx) => {
     const at = now();

@@ -5,7 +5,7 @@ import type { Tx } from "../db/client.ts";
 import { artifacts } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { type Audience, artifactKey } from "../storage/storage.ts";
-import { type App, ensureApp } from "./apps.ts";
+import { type App, ensureApp, getSameApp } from "./apps.ts";
 import { endLease, lockHeld } from "./artifact-lease.ts";
 import { recordArtifact } from "./artifact-record.ts";
 import { claimExpired, clearPlace, untilFree } from "./byte-removal.ts";
@@ -18,6 +18,8 @@ import type { Artifact } from "./uploads.ts";
 
 export interface UploadRequest {
   app: string;
+  /** It must be this app, which was there before, and is not created again. */
+  appId?: string | undefined;
   digest: Digest;
   sizeBytes?: number | undefined;
   /** Who will send the bytes; laptops unless said otherwise. */
@@ -39,7 +41,10 @@ type Reservation = Wanted & { app: App };
 
 async function upsertArtifact(control: Control, wanted: Wanted): Promise<Artifact> {
   assertSize(control, wanted.request.sizeBytes);
-  const { id } = await ensureApp(control, wanted.request.app, wanted.actor);
+  const { app: name, appId } = wanted.request;
+  const { id } = await (appId === undefined
+    ? ensureApp(control, name, wanted.actor)
+    : getSameApp(control.db, { name, id: appId }));
   return untilFree(control, () => upsertOnce(control, wanted, id));
 }
 

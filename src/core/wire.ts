@@ -56,10 +56,13 @@ export interface PresignRequest {
   app_name: string;
   digest: Digest;
   size_bytes?: number;
+  /** Present: it must be this app, which is not created then. */
+  app_id?: string;
 }
 
 /** `NONE`: the artifact is stored already. `headers` is every header to send, verbatim. */
 export interface PresignView {
+  app_id: string;
   upload_url: string | null;
   storage_key: string;
   method: "PUT" | "NONE";
@@ -85,6 +88,7 @@ export interface CompleteView {
 }
 
 export interface MultipartInitView {
+  app_id: string;
   upload_id: string;
   storage_key: string;
   /** What the store holds of an upload under way. */

@@ -153,6 +153,22 @@ test("--detach tells where the release will answer", async () => {
   expect(json.url).toBe(`http://x.localhost:${new URL(server.gateway).port}`);
 });
 
+test("an app that is deleted while its release is waited for ends the deploy with that", async () => {
+  await using user = await createUser();
+  await using server = await startServe(user);
+  const app = { "package.json": packageJson("slow"), "server.js": "setInterval(() => {}, 1000);" }; // never answers
+  const to = ["--server", server.api];
+  const deploying = runJson(user, ["deploy", await writeFiles(join(user.path, "slow"), app), ...to]);
+  await waitFor("the deployment to be recorded", async () =>
+    (await user.run(["status", "slow", ...to])).stdout.includes("on its way"),
+  );
+  expect(await user.run(["apps", "delete", "slow", "--yes", ...to])).toMatchObject({ code: 0 });
+  const { code, json, stderr } = await deploying;
+  expect({ code, json }).toMatchObject({ code: 20, json: { code: "not_found", app: "slow", version: 1 } });
+  expect(stderr).toContain('The app "slow" was deleted while it was deployed.');
+  expect((await runJson(user, ["apps", "list", ...to])).json.apps).toEqual([]);
+});
+
 test("Ctrl-C while a release is waited for says that it goes on", async () => {
   await using user = await createUser();
   await using server = await startServe(user);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "../harness/agent.ts";
 import { createUser, runJson, startServe } from "../harness/binary.ts";
@@ -30,7 +30,14 @@ async function behindProxy(env: Record<string, string> = {}) {
     const names = await readdir(folder, { recursive: true }).catch(() => []);
     return names.filter((name) => /\/\d{5}-[0-9a-f]{64}$/.test(name)).length;
   }
-  return { user, proxy, server, deploy, storedParts, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  /** Of files that are still on their way as well. */
+  async function receivedBytes(): Promise<number> {
+    const folder = join(user.path, "data", "storage");
+    const names = await readdir(folder, { recursive: true }).catch(() => []);
+    const found = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => undefined)));
+    return found.reduce((sum, file) => sum + (file?.isFile() && file.size > 100_000 ? file.size : 0), 0);
+  }
+  return { user, proxy, server, deploy, storedParts, receivedBytes, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 describe.skipIf(!toxiproxyTier().available)("an upload through a bad network", () => {
@@ -84,6 +91,22 @@ describe.skipIf(!toxiproxyTier().available)("an upload through a bad network", (
     const { code, json, stderr } = await deploying;
     expect(code === 0 ? "" : stderr).toBe("");
     expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes, reused_bytes: 0 });
+  });
+
+  test.each([
+    ["in one piece", { AETHER_MULTIPART_THRESHOLD_BYTES: "100000000" }],
+    ["in parts", {}],
+  ])("%s whose app is deleted meanwhile ends with that, and does not create the app again", async (_way, env) => {
+    await using run = await behindProxy(env);
+    await run.proxy.add({ type: "bandwidth", attributes: { rate: 700 } });
+    const deploying = runJson(run.user, run.deploy(await heavyApp(run.user, 8)));
+    await waitFor("bytes arrive", async () => (await run.receivedBytes()) > 0, { withinMs: 30_000 });
+    const to = ["--server", `http://127.0.0.1:${run.server.port}`];
+    expect(await run.user.run(["apps", "delete", "heavy", "--yes", ...to])).toMatchObject({ code: 0 });
+    const { code, json, stderr } = await deploying;
+    expect({ code, json }).toMatchObject({ code: 20, json: { code: "not_found", app: "heavy" } });
+    expect(stderr).toContain('The app "heavy" was deleted while it was deployed.');
+    expect((await runJson(run.user, ["apps", "list", ...to])).json.apps).toEqual([]);
   });
 
   test("goes through the server when the storage cannot be reached and that is allowed, and says so (REG-E13)", async () => {

@@ -169,3 +169,22 @@ test("a list says which deployment of each app is the newest", async () => {
     { name: "shop", deployment: { id: second.body.id, version: 2, digest } },
   ]);
 });
+
+test("an upload that names its app by id does not create it again, nor goes to another of its name", async () => {
+  await using aether = await createHarness();
+  const bytes = someBytes("sent twice");
+  const wanted = { app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length };
+  const { body: first } = await aether.send("POST", "/artifacts/presign", wanted);
+  const again = { ...wanted, app_id: first.app_id };
+  for (const path of ["/artifacts/presign", "/artifacts/multipart/init"]) {
+    expect(await aether.send("POST", path, again)).toMatchObject({ status: 200, body: { app_id: first.app_id } });
+  }
+  const deleted = { status: 404, body: { code: "not_found", message: 'The app "shop" was deleted meanwhile.' } };
+  await aether.send("DELETE", "/apps/shop");
+  for (const path of ["/artifacts/presign", "/artifacts/multipart/init"]) {
+    expect(await aether.send("POST", path, again)).toMatchObject(deleted);
+  }
+  expect((await aether.send("GET", "/apps")).body).toEqual([]);
+  await aether.send("POST", "/apps", { name: "shop" });
+  expect(await aether.send("POST", "/artifacts/presign", again)).toMatchObject(deleted);
+});

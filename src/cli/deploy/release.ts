@@ -8,6 +8,7 @@ import { upload } from "../upload/upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import { assertSignable } from "./assert-signable.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
+import { type MetApp, whileAppLives } from "./while-app-lives.ts";
 
 export interface ReleaseContext extends DeployContext {
   /** Rides out a server that restarts: by now there is work to lose. */
@@ -17,12 +18,15 @@ export interface ReleaseContext extends DeployContext {
 /** Upload, deploy, wait for the verdict: everything that involves the server. */
 export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
   await assertSignable(context.patient, { ...packed, signingKey: context.signingKey });
-  await context.report.timed("upload", () => send(packed, plan, context));
-  await context.report.timed("start", () => deploy(packed, plan, context));
+  const met: MetApp = { name: packed.app };
+  await whileAppLives(context.client, met, async () => {
+    await context.report.timed("upload", () => send({ ...packed, met }, plan, context));
+    await context.report.timed("start", () => deploy(packed, plan, context));
+  });
 }
 
 async function send(
-  packed: PackedProject,
+  packed: PackedProject & { met: MetApp },
   plan: DeployPlan,
   { patient, output, report, signal }: ReleaseContext,
 ): Promise<void> {
@@ -30,6 +34,7 @@ async function send(
   const { uploadedBytes, reusedBytes, note } = await way({
     client: patient,
     app: packed.app,
+    met: packed.met,
     artifact: packed,
     signal,
     onProgress: (done) => output.progress("Uploading", done, packed.sizeBytes),

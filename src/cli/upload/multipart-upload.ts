@@ -2,7 +2,15 @@ import type { PartReceipt } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { retry } from "../../lib/retry.ts";
 import { heldBytes, type PlannedPart, planParts } from "./part-plan.ts";
-import { completionOf, requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
+import {
+  askToSend,
+  completionOf,
+  requestOf,
+  sameApp,
+  sendAgain,
+  type Uploaded,
+  type UploadOptions,
+} from "./sending.ts";
 
 /** Sends an artifact in parts, or what an upload under way lacks of it. */
 export function uploadInParts(options: UploadOptions, partSizeBytes: number): Promise<Uploaded> {
@@ -39,10 +47,9 @@ const toReceipt = ({ part_number, etag }: PartReceipt): PartReceipt => ({ part_n
 
 /** The upload to send parts to; undefined when there is nothing to send, and only completing is left. */
 async function startOrResume(options: UploadOptions) {
-  const { client } = options;
-  const request = requestOf(options);
-  if ((await client.presign(request)).method === "NONE") return undefined;
-  return client.startMultipart(request).catch((error: unknown) => {
+  const { client, met } = options;
+  if ((await askToSend(options)).method === "NONE") return undefined;
+  return client.startMultipart({ ...requestOf(options), ...sameApp(met) }).catch((error: unknown) => {
     if (error instanceof AetherError && error.code === "conflict") return undefined;
     throw error;
   });

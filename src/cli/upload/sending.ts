@@ -6,6 +6,8 @@ import { hasExpired, type PutOptions, putBytes } from "./put-bytes.ts";
 export interface UploadOptions {
   client: Client;
   app: string;
+  /** The app as the server named it first: what is repeated must not create it again when it was deleted meanwhile. */
+  met: { id?: string };
   artifact: { path: string; digest: string; sizeBytes: number; signature?: string };
   signal: AbortSignal;
   /** Bytes of the artifact that are stored or under way, of this run or an earlier one. */
@@ -30,6 +32,17 @@ export interface Uploaded {
 export function requestOf({ app, artifact }: UploadOptions) {
   return { app_name: app, digest: artifact.digest, size_bytes: artifact.sizeBytes };
 }
+
+/** Asks where to send the artifact, of the same app each time. */
+export async function askToSend(options: UploadOptions) {
+  const { client, met } = options;
+  const view = await client.presign({ ...requestOf(options), ...sameApp(met) });
+  met.id ??= view.app_id;
+  return view;
+}
+
+/** What names the app of the calls before. */
+export const sameApp = ({ id }: UploadOptions["met"]) => (id === undefined ? {} : { app_id: id });
 
 /** What completing it says: the same, and who signed it. */
 export function completionOf(options: UploadOptions) {

@@ -3,7 +3,7 @@ import { isTransient } from "../client.ts";
 import { isBusy } from "../retry-after.ts";
 import { uploadThroughServer } from "./form-upload.ts";
 import { uploadInParts } from "./multipart-upload.ts";
-import { completionOf, requestOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
+import { askToSend, completionOf, sendAgain, type Uploaded, type UploadOptions } from "./sending.ts";
 
 export interface FallbackOptions extends UploadOptions {
   /** Told when the storage cannot be reached, and the server takes the bytes instead. */
@@ -35,11 +35,10 @@ const fallbackAfterMs = 5_000;
 
 async function uploadWhole(options: UploadOptions): Promise<Uploaded> {
   const { client, artifact } = options;
-  const request = requestOf(options);
   const { sizeBytes } = artifact;
   const sent = await sendAgain(options, async (send, attempt) => {
     // Asked for anew each time: a URL may have expired, or the bytes may have arrived although the answer did not.
-    const { method, upload_url: url, headers } = await client.presign(request);
+    const { method, upload_url: url, headers } = await askToSend(options);
     if (method === "NONE" || url === null) return false;
     return send({ url, headers, from: 0, to: sizeBytes }).then(
       () => true,

@@ -80,10 +80,12 @@ const abandon = createRoute({
 /** Mounted at /artifacts: writing, in two phases. */
 export const uploadRoutes = createRouter()
   .openapi(presign, async (c) => {
-    const { app_name, digest, size_bytes } = c.req.valid("json");
-    const request = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
+    const { app_name, digest, size_bytes, app_id } = c.req.valid("json");
+    const app = writableApp(c, app_name);
+    const request = { app, appId: app_id, digest: parseDigest(digest), sizeBytes: size_bytes };
     const { artifact, signed } = await presignUpload(c.var.control, request, actorOf(c));
-    const view = { storage_key: artifact.storageKey, upload_url: signed?.url ?? null, headers: signed?.headers ?? {} };
+    const { appId: uploadedTo, storageKey: storage_key } = artifact;
+    const view = { app_id: uploadedTo, storage_key, upload_url: signed?.url ?? null, headers: signed?.headers ?? {} };
     return c.json({ ...view, method: signed ? ("PUT" as const) : ("NONE" as const) }, 200);
   })
   .openapi(complete, async (c) => {
@@ -96,10 +98,12 @@ export const uploadRoutes = createRouter()
     );
   })
   .openapi(start, async (c) => {
-    const { app_name, digest, size_bytes } = c.req.valid("json");
-    const request = { app: writableApp(c, app_name), digest: parseDigest(digest), sizeBytes: size_bytes };
+    const { app_name, digest, size_bytes, app_id } = c.req.valid("json");
+    const app = writableApp(c, app_name);
+    const request = { app, appId: app_id, digest: parseDigest(digest), sizeBytes: size_bytes };
     const { artifact, uploadId, parts } = await startMultipart(c.var.control, request, actorOf(c));
-    const view = { upload_id: uploadId, storage_key: artifact.storageKey, parts: parts.map(toHeldPartView) };
+    const { appId, storageKey: storage_key } = artifact;
+    const view = { app_id: appId, upload_id: uploadId, storage_key, parts: parts.map(toHeldPartView) };
     return c.json(view, 200);
   })
   .openapi(part, async (c) => {

@@ -10,7 +10,17 @@ import type {
 } from "../../core/wire.ts";
 import { appName, digest, idempotencyKey, publicKey, signature, sizeBytes, time } from "./fields.ts";
 
-export const presignBody = z.object({ app_name: appName, digest, size_bytes: sizeBytes.optional() }).openapi("Presign");
+export const presignBody = z
+  .object({
+    app_name: appName,
+    digest,
+    size_bytes: sizeBytes.optional(),
+    app_id: z
+      .uuid()
+      .optional()
+      .openapi({ description: "It must be this app, as an earlier answer named it; it is not created then" }),
+  })
+  .openapi("Presign");
 export const completeBody = z
   .object({
     app_name: appName,
@@ -42,6 +52,7 @@ export const joinBody = completeBody
   .openapi("CompleteMultipart");
 
 export const presignView = z.object({
+  app_id: z.uuid(),
   upload_url: z.string().nullable(),
   storage_key: z.string(),
   method: z.enum(["PUT", "NONE"]),
@@ -59,6 +70,7 @@ export const completeView = z.object({
 }) satisfies z.ZodType<CompleteView>;
 
 export const multipartInitView = z.object({
+  app_id: z.uuid(),
   upload_id: z.string(),
   storage_key: z.string(),
   parts: z

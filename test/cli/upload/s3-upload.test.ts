@@ -31,6 +31,7 @@ async function laptop() {
     signal,
     onProgress: () => {},
     onRetry: () => {},
+    met: {},
     onBusy: () => {},
     onFallback: () => {},
   };

@@ -43,6 +43,7 @@ async function laptop(settings: HarnessOptions["settings"] = {}, meddle: Meddle 
     signal,
     onProgress: () => {},
     onRetry: say("retry"),
+    met: {},
     onBusy: say("busy"),
     onFallback: say("fallback"),
   };
