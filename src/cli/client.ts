@@ -63,6 +63,9 @@ export function createClient(options: ClientOptions) {
       post<PublicKeyView>(`${appPath(app)}/public-keys`, { public_key_hex }, { answers: "public_key_hex" }),
     revokePublicKey: (app: string, hex: string) => remove(`${appPath(app)}/public-keys/${hex}`),
     artifacts: (app?: string) => everyPage((page) => get<ArtifactView[]>(`/artifacts${appQuery(app, page)}`, list)),
+    /** The newest of those whose digest begins so: enough to tell whether there is more than one. */
+    artifactsLike: (prefix: string, app?: string) =>
+      get<ArtifactView[]>(`/artifacts${appQuery(app, `digest_prefix=${prefix}&limit=100`)}`, list),
     artifact: (digest: string, app?: string) => get<ArtifactView>(`/artifacts/${digest}${appQuery(app)}`, "digest"),
     deployments: (app: string, limit: number) =>
       get<DeploymentView[]>(`${appPath(app)}/deployments?limit=${limit}`, list),

@@ -1,4 +1,4 @@
-import { and, desc, eq } from "drizzle-orm";
+import { and, between, desc, eq } from "drizzle-orm";
 import type { Digest } from "../core/digest.ts";
 import type { Queryable } from "../db/client.ts";
 import { apps, artifacts } from "../db/schema.ts";
@@ -20,18 +20,22 @@ export interface NamedArtifact {
 /** Stored artifacts, newest first; nothing unfinished is visible. */
 export async function listArtifacts(
   { db }: Control,
-  { scope, limit, offset }: Page & { scope?: Scope },
+  { scope, digestPrefix, limit, offset }: Page & { scope?: Scope; digestPrefix?: string | undefined },
 ): Promise<NamedArtifact[]> {
   const rows = await db
     .select({ app: apps.name, artifact: artifacts, verified: isVerifiedNow })
     .from(artifacts)
     .innerJoin(apps, eq(apps.id, artifacts.appId))
-    .where(and(eq(artifacts.status, "stored"), inScope(scope)))
+    .where(and(eq(artifacts.status, "stored"), inScope(scope), beginsWith(digestPrefix)))
     .orderBy(desc(artifacts.completedAt), desc(artifacts.id))
     .limit(limit)
     .offset(offset);
   return rows;
 }
+
+/** As a range, which an index serves in any collation. */
+const beginsWith = (prefix: string | undefined) =>
+  prefix === undefined ? undefined : between(artifacts.digest, prefix.padEnd(64, "0"), prefix.padEnd(64, "f"));
 
 /** A stored artifact of any app in the scope: the bytes are equal. */
 export async function getStoredArtifact(

@@ -46,6 +46,7 @@ test.each([
   [["webhooks", "create", "https://u:p@x.example"], 2, "https://…@x.example", "https://ci"],
   [["webhooks", "create", "https://x.example", "--events", "deploymet.failed"], 2, '"--events"', '"deployment.failed"'],
   [["keys", "add", "zz", "--app", "x"], 2, "The public key cannot be what was given", "keys generate"],
+  [["artifacts", "show", "abc"], 2, 'The digest cannot be "abc"', "aether artifacts list"],
   [["deploy", "--compression-level", "13"], 2, "it takes a whole number from 1 to 12", "--compression-level 6"],
   [["status"], 2, "Which app?", "Name it"],
   [["completions", "tcsh"], 2, 'There are no completions for "tcsh".', "bash"],

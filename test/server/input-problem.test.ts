@@ -9,6 +9,12 @@ test.each([
   ["GET", "/apps?limit=1001", undefined, '"limit" is not valid: it must be at most 1000.'],
   ["GET", "/apps?limit=1.5", undefined, '"limit" is not valid: it must be a whole number.'],
   ["GET", "/audit?action=x", undefined, '"action" is not valid: it must be an action such as deployment.failed.'],
+  [
+    "GET",
+    "/artifacts?digest_prefix=abc",
+    undefined,
+    '"digest_prefix" is not valid: it must be 6 to 64 characters of 0-9 and a-f.',
+  ],
   ["POST", "/apps", {}, '"name" is missing: it must be text.'],
   ["POST", "/apps", { name: 5 }, '"name" is not valid: it must be text.'],
   ["POST", "/apps", [], "The request body is not valid: it must be an object."],

@@ -3,13 +3,15 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { appNameProblem } from "../../core/app-name.ts";
 import { isDigest } from "../../core/digest.ts";
 import { findSigner } from "../../core/verify-signature.ts";
 import { AetherError, asDiskError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
-import { type Client, createClient } from "../client.ts";
+import { type Client, createClient, isNotFound } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
+import { isDigestPrefix, resolveDigest } from "../find-digest.ts";
 import { givenPublicKey } from "../values.ts";
 
 export default defineCommand({
@@ -17,7 +19,7 @@ export default defineCommand({
   args: {
     what: {
       type: "positional",
-      description: "An artifact's file, a digest, or an app, whose running release is meant",
+      description: "An artifact's file, a digest or its beginning, or an app, whose running release is meant",
     },
     "public-key": { type: "string", valueHint: "hex", description: "The key to trust; default: the app's active ones" },
     ...appArgs,
@@ -49,10 +51,25 @@ async function find(what: string, client: Client, { config, cwd, ...context }: C
     () => false,
   );
   if (isFile) return { digest: await hashFile(path), app: config.app };
+  if (isDigestPrefix(what) && !(await isApp(client, what))) {
+    return { digest: await resolveDigest(client, what, config.app), app: config.app };
+  }
   const app = await resolveAppName({ config, cwd, ...context }, what);
   const running = (await client.deployments(app, 100)).find(({ status }) => status === "running");
   if (running) return { digest: running.digest, app };
   throw new AetherError("not_found", `Nothing of ${app} runs.`, { hint: "Name a digest or a file." });
+}
+
+/** `facade` may be a name as well, which is what it is then. */
+async function isApp(client: Client, what: string): Promise<boolean> {
+  if (appNameProblem(what) !== undefined) return false;
+  return client.app(what).then(
+    () => true,
+    (error: unknown) => {
+      if (isNotFound(error)) return false;
+      throw error;
+    },
+  );
 }
 
 async function hashFile(path: string): Promise<string> {

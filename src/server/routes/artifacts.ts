@@ -7,14 +7,14 @@ import { agent } from "../middleware/authenticate.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { artifactView, toArtifactView } from "../schemas/artifact.ts";
-import { appQuery, digestParam } from "../schemas/fields.ts";
+import { appQuery, digestParam, digestPrefix } from "../schemas/fields.ts";
 
 const list = createRoute({
   method: "get",
   path: "/",
   operationId: "artifacts.list",
   summary: "List stored artifacts, newest first",
-  request: { query: pageQuery.extend(appQuery.shape) },
+  request: { query: pageQuery.extend({ ...appQuery.shape, digest_prefix: digestPrefix.optional() }) },
   responses: { ...failures, 200: json(z.array(artifactView), "The artifacts") },
 });
 
@@ -41,9 +41,9 @@ const download = createRoute({
 /** Mounted at /artifacts: reading. */
 export const artifactRoutes = createRouter()
   .openapi(list, async (c) => {
-    const { app, ...page } = c.req.valid("query");
+    const { app, digest_prefix: digestPrefix, ...page } = c.req.valid("query");
     if (app !== undefined) await getApp(c.var.control.db, readableApp(c, app));
-    const found = await listArtifacts(c.var.control, { scope: readScope(c, app), ...page });
+    const found = await listArtifacts(c.var.control, { scope: readScope(c, app), digestPrefix, ...page });
     return c.json(found.map(toArtifactView), 200);
   })
   .openapi(show, async (c) => {

@@ -14,6 +14,12 @@ export const digest = z
 /** Where people paste digests: a leading `sha256:` is accepted. */
 export const anyDigest = digest.openapi({ pattern: "^(sha256:)?[0-9a-f]{64}$" });
 
+/** The beginning of a digest, as people give it. */
+export const digestPrefix = z
+  .string()
+  .regex(/^[0-9a-f]{6,64}$/, "it must be 6 to 64 characters of 0-9 and a-f")
+  .openapi({ description: "Only those whose digest begins so" });
+
 /** RFC 3339, as all times are. */
 export const time = z.string().openapi({ format: "date-time" });
 
