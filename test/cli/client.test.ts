@@ -32,6 +32,17 @@ test("a server that accepts and never answers is asked twice and then given up",
   }
 });
 
+test("what is not there may be what the token is not for: who gave one is told so", async () => {
+  await using aether = await createHarness();
+  const ask = (token?: string) =>
+    failureOf(createClient({ server: aether.api, signal, ...(token ? { token } : {}) }).app("shop"));
+  const plain = await ask();
+  expect(plain).toMatchObject({ code: "not_found", hint: "See aether list, or deploy it first." });
+  expect((await ask("some-token")).hint).toBe(
+    `${plain.hint} Or this token may not see it: one may be for some apps only.`,
+  );
+});
+
 test("an answer that begins and never ends is given up as well", async () => {
   const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n[";
   const stuck = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => void socket.write(head) } });

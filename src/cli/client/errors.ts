@@ -48,7 +48,7 @@ export function unreachable(server: string, cause: unknown): AetherError {
 export async function toError(response: Response, server: string, hasToken: boolean): Promise<AetherError> {
   const body: unknown = await response.json().catch(() => undefined);
   if (isErrorBody(body)) {
-    const hint = response.status === 401 ? tokenHint(server, hasToken) : body.hint;
+    const hint = response.status === 401 ? tokenHint(server, hasToken) : withScope(body.hint, response, hasToken);
     const reason = body.reason === undefined ? {} : { reason: body.reason };
     const details = { request_id: body.request_id, ...reason, ...retryAfter(response) };
     const code = isFailureCode(body.code) ? body.code : fallbackCode(response.status);
@@ -65,6 +65,12 @@ const isGatewayTrouble = (status: number): boolean => status === 502 || status =
 
 function tokenHint(server: string, hasToken: boolean): string {
   return `${hasToken ? "The token was refused" : "A token is needed"}: run aether login --server ${server} --token-stdin.`;
+}
+
+/** A server does not tell what is not there from what a token is not for. Tokens themselves are seen by all who may ask. */
+function withScope(hint: string | undefined, { status, url }: Response, hasToken: boolean): string | undefined {
+  if (status !== 404 || !hasToken || /\/tokens(\/|$)/.test(url)) return hint;
+  return [hint, "Or this token may not see it: one may be for some apps only."].filter(Boolean).join(" ");
 }
 
 function fallbackCode(status: number) {
