@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { z } from "zod";
 import { testBuildVariables } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
-import { didYouMean } from "../lib/nearest.ts";
+import { nearest } from "../lib/nearest.ts";
 import { type ObjectStoreConfig, objectStoreConfig } from "./object-store.ts";
 import { readPaths } from "./paths.ts";
 import { commandLineVariables, serverVariables } from "./server-variables.ts";
@@ -143,7 +143,13 @@ function rateLimitOf(text: string): RateLimit | undefined {
 function unknownVariables(env: Record<string, unknown>): string[] {
   const known = [...Object.keys(serverVariables), ...commandLineVariables, ...testBuildVariables];
   const unknown = Object.keys(env).filter((name) => name.startsWith("AETHER_") && !known.includes(name));
-  return unknown.map((name) => `${name}: there is no such variable. ${didYouMean(name, known) ?? ""}`.trim());
+  // What all of them begin with makes none of them near.
+  const bare = (name: string): string => name.replace(/^AETHER_/, "");
+  return unknown.map((name) => {
+    const meant = nearest(bare(name), known.map(bare));
+    const found = known.find((candidate) => bare(candidate) === meant);
+    return `${name}: there is no such variable.${found === undefined ? "" : ` Did you mean "${found}"?`}`;
+  });
 }
 
 function invalid(problems: string[]): AetherError {

@@ -34,11 +34,15 @@ test("every bad variable is reported at once, with its name", () => {
     AETHER_VERIFY_REMOTE_HASH: "yes",
     DATABASE_URL: "mysql://x",
     AETHER_PROT: "1",
+    AETHER_BOGUS: "1",
+    AETHER_DATABASE_URL: "x",
   });
   expect(message).toContain("AETHER_PORT:");
   expect(message).toContain("AETHER_VERIFY_REMOTE_HASH:");
   expect(message).toContain("DATABASE_URL: must start with postgres://");
   expect(message).toContain('AETHER_PROT: there is no such variable. Did you mean "AETHER_PORT"?');
+  expect(message).toMatch(/AETHER_BOGUS: there is no such variable\.$/m);
+  expect(message).toContain('AETHER_DATABASE_URL: there is no such variable. Did you mean "DATABASE_URL"?');
 });
 
 test.each([
