@@ -28,15 +28,13 @@ export async function quotaProblem(
   const used = await usage(control, tx, { app, digest, reserving });
   const kind = reserving ? "stored and pending artifacts" : "stored artifacts";
   if (used.artifacts + 1 > maxArtifacts) {
-    return exceeded(control, app, `has ${used.artifacts} ${kind} besides this one, and may have ${maxArtifacts}`);
+    const why = `has ${used.artifacts} ${kind} besides this one, and may have ${maxArtifacts}`;
+    return exceeded(control, app, { why, raise: `--max-artifacts ${used.artifacts + 1}` });
   }
   if (used.bytes + sizeBytes > maxBytes) {
     const free = formatBytes(Math.max(0, maxBytes - used.bytes));
-    return exceeded(
-      control,
-      app,
-      `has ${free} left of ${formatBytes(maxBytes)}, and this is ${formatBytes(sizeBytes)}`,
-    );
+    const why = `has ${free} left of ${formatBytes(maxBytes)}, and this is ${formatBytes(sizeBytes)}`;
+    return exceeded(control, app, { why, raise: `--max-total-bytes ${used.bytes + sizeBytes}` });
   }
   return undefined;
 }
@@ -60,9 +58,11 @@ async function usage(
   return { artifacts: used?.artifacts ?? 0, bytes: used?.bytes ?? 0 };
 }
 
-function exceeded({ metrics }: Control, { name }: App, why: string): AetherError {
+function exceeded({ metrics }: Control, { name }: App, { why, raise }: { why: string; raise: string }): AetherError {
   metrics.quotaExceeded.inc();
   return new AetherError("quota_exceeded", `The app "${name}" ${why}.`, {
-    hint: `Give up uploads that nobody completes (DELETE /artifacts/<digest>/upload?app=${name}), or raise the app's quota.`,
+    hint:
+      `An admin can raise the quota with aether apps set ${name} ${raise} or more. ` +
+      `Uploads that nobody completes are given up with DELETE /artifacts/<digest>/upload?app=${name}.`,
   });
 }

@@ -40,6 +40,7 @@ withDatabases("quotas", (open) => {
     const refused = answers.filter(({ status }) => status !== 200);
     expect(refused).toHaveLength(43);
     for (const answer of refused) expect(answer).toMatchObject({ status: 403, body: { code: "quota_exceeded" } });
+    expect(refused[0]?.body.hint).toContain("An admin can raise the quota with aether apps set shop --max-artifacts ");
     expect(await statuses(aether)).toEqual([...Array(43).fill("expired"), ...Array(7).fill("stored")]);
     expect(await storedObjects(aether)).toHaveLength(7);
     expect((await aether.send("GET", "/metrics")).body).toContain("artifact_quota_exceeded_total 43");
