@@ -93,7 +93,9 @@ ${bashValues(args)
       esac
       case "$current" in
         -*) ${bashWords(flags)} ;;
-        *) ${bashArgument(args)} ;;
+        *)
+          ${bashArgument(args)}
+          if [ -z "$current" ] && [ \${#COMPREPLY[@]} -eq 0 ]; then IFS=$' \\t\\n'; ${bashWords(flags)}; fi ;;
       esac`;
 }
 
@@ -113,8 +115,10 @@ function zshLevel(commands: Completed[]): string {
   const names = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'`);
   const cases = commands.map((command) => {
     if ("verbs" in command) return `    ${command.name})\n${zshLevel(command.verbs)} ;;`;
-    const flags = flagsOf(command.args).map(({ flag, description }) => `'${flag}[${quoted(description)}]'`);
-    return `    ${command.name}) _arguments ${flags.join(" ")} '*:file:_files' ;;`;
+    const flags = flagsOf(command.args).map(
+      ({ flag, description }) => `'${flag}[${quoted(description)}]${zshValue(command.args[flag.slice(2)])}'`,
+    );
+    return `    ${command.name}) _arguments ${flags.join(" ")} '*${zshArgument(command.args)}' ;;`;
   });
   return `  local -a names
   names=(
@@ -132,6 +136,21 @@ ${cases.join("\n")}
   esac`;
 }
 
+/** What follows a flag that takes a value. */
+function zshValue(arg: ArgsDef[string] | undefined): string {
+  if (arg?.type === "enum") return `:value:(${(arg.options ?? []).join(" ")})`;
+  if (arg?.type !== "string") return "";
+  return arg.valueHint === "folder" ? ":folder:_files -/" : ":value: ";
+}
+
+/** Folders for deploy, a shell for completions, a file for verify; nothing is known of other arguments. */
+function zshArgument(args: ArgsDef): string {
+  const [name] = Object.entries(args).find(([, arg]) => arg.type === "positional") ?? [];
+  if (name === "dir") return ":folder:_files -/";
+  if (name === "shell") return `:shell:(${shells.join(" ")})`;
+  return name === "what" ? ":file:_files" : ":argument: ";
+}
+
 function fish(commands: Completed[]): string {
   const lines = commands.flatMap((command) => [
     `complete -c aether -n __fish_use_subcommand -f -a ${command.name} -d '${fishQuoted(command.summary)}'`,
@@ -142,16 +161,33 @@ function fish(commands: Completed[]): string {
 
 function fishBehind(command: Completed, condition: string): string[] {
   if ("args" in command) {
-    return flagsOf(command.args).map(
+    const { args } = command;
+    const flags = flagsOf(args).map(
       ({ flag, description }) =>
-        `complete -c aether -n '${condition}' -l ${flag.slice(2)} -d '${fishQuoted(description)}'`,
+        `complete -c aether -n '${condition}' -l ${flag.slice(2)}${fishValue(args[flag.slice(2)])} -d '${fishQuoted(description)}'`,
     );
+    return [...flags, `complete -c aether -n '${condition}' ${fishArgument(args)}`];
   }
   const names = command.verbs.map(({ name }) => name).join(" ");
   return command.verbs.flatMap((verb) => [
     `complete -c aether -n '${condition}; and not __fish_seen_subcommand_from ${names}' -f -a ${verb.name} -d '${fishQuoted(verb.summary)}'`,
     ...fishBehind(verb, `${condition}; and __fish_seen_subcommand_from ${verb.name}`),
   ]);
+}
+
+const fishFolders = "-a '(__fish_complete_directories)'";
+
+function fishValue(arg: ArgsDef[string] | undefined): string {
+  if (arg?.type === "enum") return ` -x -a '${(arg.options ?? []).join(" ")}'`;
+  if (arg?.type !== "string") return "";
+  return arg.valueHint === "folder" ? ` -x ${fishFolders}` : " -x";
+}
+
+function fishArgument(args: ArgsDef): string {
+  const [name] = Object.entries(args).find(([, arg]) => arg.type === "positional") ?? [];
+  if (name === "dir") return `-f ${fishFolders}`;
+  if (name === "shell") return `-f -a '${shells.join(" ")}'`;
+  return name === "what" ? "-F" : "-f";
 }
 
 const fishQuoted = (text: string): string => text.replaceAll("'", "\\'");
