@@ -20,7 +20,8 @@ export async function run(argv: string[], { env, cwd }: ProcessEnvironment): Pro
     await dispatch(argv, { env, cwd, output, signal: interrupt.signal });
     return 0;
   } catch (thrown) {
-    return report(interrupt.signal.aborted ? interrupt.signal.reason : thrown, output);
+    const isInterrupted = interrupt.signal.aborted && !isInterruption(thrown);
+    return report(isInterrupted ? interrupt.signal.reason : thrown, output);
   } finally {
     release();
     await output.flush();
@@ -50,6 +51,9 @@ async function helpOn(topic: string[]): Promise<string> {
   const found = findCommand(topic);
   return "noun" in found ? nounHelp(found.name, found.noun) : commandHelp((await found.verb.load()).default);
 }
+
+/** What a command that was interrupted says itself, with what it had done by then. */
+const isInterruption = (thrown: unknown): boolean => thrown instanceof AetherError && thrown.code === "interrupted";
 
 function report(error: unknown, output: Output): number {
   if (error instanceof AetherError) {

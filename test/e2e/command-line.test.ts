@@ -175,7 +175,8 @@ test("Ctrl-C while a release is waited for says that it goes on", async () => {
   await using server = await startServe(user);
   const app = { "package.json": packageJson("slow"), "server.js": "setInterval(() => {}, 1000);" }; // never answers
   const args = ["deploy", await writeFiles(join(user.path, "slow"), app), "--server", server.api];
-  const deploying = user.spawn(args);
+  const deploying = user.spawn([...args, "--json"]);
+  const answer = new Response(deploying.stdout).json();
   let story = "";
   for await (const chunk of deploying.stderr) {
     story += new TextDecoder().decode(chunk);
@@ -183,6 +184,14 @@ test("Ctrl-C while a release is waited for says that it goes on", async () => {
   }
   expect(await deploying.exited).toBe(130);
   expect(story).toContain("v1 of slow is released without you; aether status slow shows it");
+  expect(await answer).toMatchObject({
+    code: "interrupted",
+    message: "Interrupted.",
+    artifact: expect.stringContaining(".tar.gz"),
+    digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    deployment_id: expect.any(String),
+    timings: { total_ms: expect.any(Number) },
+  });
 
   async function interruptOncePending(): Promise<void> {
     await waitFor("the deployment to be recorded", async () => {
@@ -210,6 +219,10 @@ test.each([
   [
     ["completions", ""],
     ["bash", "zsh", "fish"],
+  ],
+  [
+    ["list", ""],
+    ["--server", "--json"],
   ],
   [["help", "dep"], ["deploy"]],
   [["h"], ["help"]],

@@ -41,7 +41,7 @@ export default defineCommand({
     const client = createClient({ ...config, signal });
     const report = createReport();
     const signingKey = await readSigningKey(context.env);
-    await report.describeFailures(async () => {
+    await report.describeFailures(signal, async () => {
       const packed = await packProject(plan, { ...context, client, report, signingKey });
       if (!plan.deploys) return;
       const patient = createClient({ ...config, signal, patienceMs: restartMs });

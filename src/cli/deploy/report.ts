@@ -28,7 +28,8 @@ export interface Report {
   set(fields: Partial<DeployFields>): void;
   /** Runs a step and notes how long it took, as `<name>_ms`. */
   timed<T>(name: string, step: () => Promise<T>): Promise<T>;
-  describeFailures(work: () => Promise<void>): Promise<void>;
+  /** Whatever fails after `signal` was aborted, was interrupted. */
+  describeFailures(signal: AbortSignal, work: () => Promise<void>): Promise<void>;
 }
 
 /** An empty report whose clock starts now. */
@@ -59,10 +60,11 @@ export function createReport(): Report {
         note(name, since);
       }
     },
-    async describeFailures(work) {
+    async describeFailures(signal, work) {
       try {
         await work();
-      } catch (error) {
+      } catch (thrown) {
+        const error: unknown = signal.aborted ? signal.reason : thrown;
         if (!(error instanceof AetherError)) throw error;
         const { code, message, hint, details } = error;
         throw new AetherError(code, message, { cause: error, hint, details: { ...fields, ...details } });
