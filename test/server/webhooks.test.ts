@@ -259,6 +259,7 @@ test.each([
   await using aether = await createHarness({ settings: { webhookAllowPrivate: false } });
   const answer = await register(aether, url);
   expect(answer).toMatchObject({ status: 400, body: { code: "bad_request", message: expect.stringContaining(why) } });
+  expect(answer.body.hint.includes("AETHER_WEBHOOK_ALLOW_PRIVATE=1")).toBe(why === "private");
 });
 
 test("what is no webhook is refused", async () => {
