@@ -8,7 +8,7 @@ import type { Transport } from "./transport.ts";
 import { watchObjects } from "./watch.ts";
 
 export interface ReflectorPace {
-  /** Between the starts of two lists, whatever happens (KUBE-8). */
+  /** Between the end of a list and the next, whatever happens (KUBE-8). */
   listEveryMs: number;
   firstDelayMs: number;
   longestDelayMs: number;
@@ -65,7 +65,6 @@ export function createReflector<K extends KindName, Item>(
 
   async function list(): Promise<string> {
     await pause(listedAt + pace.listEveryMs - performance.now());
-    listedAt = performance.now();
     const whole = store.beginList();
     let version = "";
     try {
@@ -78,6 +77,8 @@ export function createReflector<K extends KindName, Item>(
     } catch (error) {
       isWhole ||= isClusterError(error, "expired");
       throw error;
+    } finally {
+      listedAt = performance.now();
     }
     tell(whole.finish());
     place = version;
