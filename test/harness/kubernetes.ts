@@ -1,10 +1,8 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { clusterLocation } from "../../src/config/cluster.ts";
 import type { Cluster } from "../../src/k8s/cluster.ts";
 import { readKubeconfig } from "../../src/k8s/kubeconfig.ts";
 import { openCluster } from "../../src/k8s/open-cluster.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { openByKubeconfig } from "./api-server.ts";
 import { type Tier, tier } from "./tier.ts";
 
 /** Whether a real cluster is there for the tests: the one of KUBECONFIG, and no other, lest somebody's own be used. */
@@ -18,17 +16,17 @@ export function openTestCluster(): Promise<Cluster> {
   return openCluster({ kubeconfigs, pluginEnv });
 }
 
-/** The cluster of KUBECONFIG, as somebody else: whoever `token` is of. */
-export async function openTestClusterAs(token: string) {
-  const folder = await temporaryFolder();
-  const given = await readKubeconfig(clusterLocation(process.env).kubeconfigs);
-  const path = join(folder.path, "kubeconfig");
-  const config = {
-    clusters: [{ name: "test", cluster: given.cluster }],
-    users: [{ name: "somebody", user: { token } }],
-    contexts: [{ name: "test", context: { cluster: "test", user: "somebody" } }],
-    "current-context": "test",
-  };
-  await writeFile(path, JSON.stringify(config)); // JSON is YAML
-  return { cluster: await openCluster({ kubeconfigs: [path] }), [Symbol.asyncDispose]: folder[Symbol.asyncDispose] };
+/** The cluster of KUBECONFIG in another way: as whoever `token` is of, or by another port of its host. */
+export async function openTestClusterBy({ token, port }: { token?: string; port?: number }) {
+  const { cluster, user } = await readKubeconfig(clusterLocation(process.env).kubeconfigs);
+  const server = new URL(cluster.server);
+  if (port !== undefined) server.port = String(port);
+  return await openByKubeconfig({ ...cluster, server: server.href }, token === undefined ? user : { token });
+}
+
+/** Where its API server listens. */
+export async function testClusterAddress(): Promise<{ host: string; port: number }> {
+  const { cluster } = await readKubeconfig(clusterLocation(process.env).kubeconfigs);
+  const { hostname, port } = new URL(cluster.server);
+  return { host: hostname, port: Number(port || 443) };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { $ } from "bun";
 import { failureOf } from "../harness/failure-of.ts";
-import { kubernetesTier, openTestClusterAs } from "../harness/kubernetes.ts";
+import { kubernetesTier, openTestClusterBy } from "../harness/kubernetes.ts";
 import { createNamespace } from "../harness/namespace.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -138,13 +138,13 @@ describe.skipIf(!kubernetesTier().available)("on a real cluster", () => {
     const { cluster, name: namespace } = space;
     await cluster.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "nobody", namespace } });
     const token = (await $`kubectl -n ${namespace} create token nobody`.quiet().text()).trim();
-    await using nobody = await openTestClusterAs(token);
+    await using nobody = await openTestClusterBy({ token });
 
     expect(await failureOf(nobody.cluster.list({ kind: "Pod", namespace }))).toMatchObject({
       problem: "forbidden",
       hint: expect.stringContaining("list on pods"),
     });
-    await using wrong = await openTestClusterAs("not-a-token");
+    await using wrong = await openTestClusterBy({ token: "not-a-token" });
     expect(await failureOf(wrong.cluster.list({ kind: "Pod", namespace }))).toMatchObject({ problem: "unauthorized" });
   });
 });
