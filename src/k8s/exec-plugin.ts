@@ -26,11 +26,13 @@ const answer = z.object({
 });
 
 const patienceMs = 30_000;
-/** A plugin that gives what was refused is not asked again sooner, however many calls are refused. */
-const restMs = 10_000;
+const usualRestMs = 10_000;
 
-/** Credentials of a program, kept until they expire or are refused; however many ask, it runs once at a time. */
-export function pluginCredentials(plugin: ExecPlugin): Credentials {
+/**
+ * Credentials of a program, kept until they expire or are refused. However many ask, it runs once at a time; what is
+ * refused within `restMs` of its run is not worth another.
+ */
+export function pluginCredentials(plugin: ExecPlugin, restMs = usualRestMs): Credentials {
   let held: { identity: Identity; until: number; at: number } | undefined;
   let running: Promise<Identity> | undefined;
 

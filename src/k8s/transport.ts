@@ -87,13 +87,9 @@ export function createTransport(access: ClusterAccess, options: TransportOptions
 async function send(access: ClusterAccess, request: ApiRequest, signal: AbortSignal): Promise<Response> {
   const identity = await access.credentials.current();
   const response = await sendAs(identity, access, request, signal);
-  if (response.status !== 401) return await accepted(response, request);
-  const refusal = accepted(response, request);
-  if (await access.credentials.renew(identity).catch(() => false)) {
-    await refusal.catch(() => {});
-    return await accepted(await sendAs(await access.credentials.current(), access, request, signal), request);
-  }
-  return await refusal;
+  if (response.status !== 401 || !(await access.credentials.renew(identity))) return await accepted(response, request);
+  await response.body?.cancel();
+  return await accepted(await sendAs(await access.credentials.current(), access, request, signal), request);
 }
 
 async function sendAs(identity: Identity, access: ClusterAccess, request: ApiRequest, signal: AbortSignal) {
