@@ -62,7 +62,6 @@ export async function* watchObjects<K extends KindName>(
     throw networkFailure(silence.signal.aborted ? silence.signal.reason : error, transport.server);
   } finally {
     clearTimeout(timer);
-    silence.abort(); // who stops reading leaves no connection behind
   }
 }
 

@@ -32,10 +32,19 @@ export function serveWatch(given: {
   const lists = [...given.lists];
   const watches = [...(given.watches ?? [])];
   let speak: ((text: string) => void) | undefined;
+  let left = 0;
   const server = serveApi((request) => {
     if (!new URL(request.url).searchParams.has("watch")) return toList(lists.length > 1 ? lists.shift() : lists[0]);
     const script = watches.shift() ?? { ending: "silence" };
-    return script.status ?? new Response(play(script, (open) => (speak = open)));
+    return (
+      script.status ??
+      new Response(
+        play(script, (open) => {
+          speak = open;
+          if (!open) left += 1;
+        }),
+      )
+    );
   });
   const asked = (isWatch: boolean) => server.requests.filter(({ query }) => query.has("watch") === isWatch);
   return Object.assign(server, {
@@ -43,6 +52,8 @@ export function serveWatch(given: {
     /** From which resourceVersion each watch began. */
     watchedFrom: () => asked(true).map(({ query }) => query.get("resourceVersion")),
     isOpen: () => speak !== undefined,
+    /** How many watches were left before their end. */
+    left: () => left,
     say: (text: string) => speak?.(text),
   });
 }
@@ -56,16 +67,20 @@ function play(
   { chunks = [], ending = "end" }: WatchScript,
   onOpen: (speak: ((text: string) => void) | undefined) => void,
 ) {
+  let isHeard = true;
   return new ReadableStream({
     async start(controller) {
       for (const chunk of chunks) {
+        if (!isHeard) return;
         controller.enqueue(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
         for (let turns = 0; turns < 20; turns += 1) await setImmediate(); // apart on the wire
       }
+      if (!isHeard) return;
       if (ending === "end") controller.close();
       if (ending === "silence") onOpen((text) => controller.enqueue(new TextEncoder().encode(text)));
     },
     cancel() {
+      isHeard = false;
       onOpen(undefined); // who listened has gone
     },
   });

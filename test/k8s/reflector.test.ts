@@ -81,6 +81,7 @@ test("a watch that ends goes on from its last event or bookmark, without a list"
   expect(server.watchedFrom()).toEqual(["10", "11", "20", "21"]);
   expect(server.lists()).toHaveLength(1);
   expect(run.heard).toEqual(["added a@11", "changed a@21"]);
+  expect(run.troubles).toEqual([]); // what was cut off comes again
 });
 
 test.each<[string, WatchScript]>([
@@ -104,9 +105,16 @@ test.each<[string, WatchScript]>([
 test("another ERROR is reported, and the watch goes on where it was", async () => {
   await using server = serveWatch({
     lists: [empty],
-    watches: [{ chunks: [line("ADDED", configMap("a", 11)), line("ERROR", { code: 500, reason: "InternalError" })] }],
+    watches: [
+      {
+        chunks: [line("ADDED", configMap("a", 11)), line("ERROR", { code: 500, reason: "InternalError" })],
+        ending: "silence",
+      },
+      {},
+    ],
   });
-  await using run = reflect(server.url);
+  await using run = reflect(server.url, { pace: { listEveryMs: 1, firstDelayMs: 500, longestDelayMs: 500 } });
+  await waitFor("the connection to be let go", () => run.troubles.length === 1 && server.left() === 1);
   await waitFor("the second watch", () => server.watchedFrom().length === 2);
   expect(server.watchedFrom()).toEqual(["10", "11"]);
   expect(run.troubles).toMatchObject([{ problem: "failed" }]);
@@ -120,6 +128,20 @@ test("a watch that says nothing, not even a bookmark, is asked for again", async
   await waitFor("the third watch", () => server.watchedFrom().length >= 3);
   expect(run.troubles[0]).toMatchObject({ problem: "timeout" });
   expect(server.lists()).toHaveLength(1);
+});
+
+test("bookmarks alone keep a watch", async () => {
+  await using server = serveWatch({ lists: [empty], watches: [{ chunks: [bookmark(11)], ending: "silence" }] });
+  await using run = reflect(server.url, { silenceMs: 800 });
+  await waitFor("the watch", server.isOpen);
+  for (let version = 12; version < 22; version += 1) {
+    const heardAt = run.mirror.heardAt;
+    await waitFor("a while", () => Date.now() > heardAt + 100);
+    server.say(bookmark(version));
+    await waitFor("the bookmark", () => run.mirror.heardAt > heardAt);
+  }
+  expect(server.watchedFrom()).toEqual(["10"]);
+  expect(run.troubles).toEqual([]);
 });
 
 test("a limited watch waits as long as it was asked to", async () => {
@@ -139,13 +161,13 @@ test("events that come twice or out of order change nothing that is newer", asyn
     line("DELETED", configMap("b", 15)),
     line("ADDED", configMap("b", 14)), // it is gone already
     line("DELETED", configMap("a", 16, { uid: "an older a" })),
-    line("ADDED", configMap("c", 9)), // late, and never seen
     line("MODIFIED", configMap("a", 17)),
+    line("ADDED", configMap("c", 9)), // late, and never seen
   ];
   await using server = serveWatch({ lists: [empty], watches: [{ chunks }] });
   await using run = reflect(server.url);
   await waitFor("the second watch", () => server.watchedFrom().length === 2);
-  expect(run.heard).toEqual(["added a@11", "changed a@13", "added c@9", "changed a@17"]);
+  expect(run.heard).toEqual(["added a@11", "changed a@13", "changed a@17", "added c@9"]);
   expect(server.watchedFrom()).toEqual(["10", "17"]);
 });
 
