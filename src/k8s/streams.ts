@@ -1,9 +1,8 @@
 import { Writable } from "node:stream";
 import type { KubeConfig, V1Status } from "@kubernetes/client-node";
-import { messageOf } from "../lib/errors.ts";
 import type { ClusterAccess } from "./access.ts";
 import type { ExecOptions, PodRef } from "./cluster.ts";
-import { ClusterError } from "./cluster-error.ts";
+import { ClusterError, type ClusterProblem } from "./cluster-error.ts";
 
 /** Runs a command in a container until it ends; its exit code. */
 export async function execInPod(access: ClusterAccess, pod: PodRef, options: ExecOptions): Promise<number> {
@@ -103,12 +102,22 @@ function exitCodeOf(status: V1Status): number {
   throw new ClusterError("failed", `The command could not be run: ${status.message ?? "Kubernetes says no more"}.`);
 }
 
-// A WebSocket that was refused does not say how; its events carry a message at best.
+// A WebSocket that was refused tells the status at best, in the words of `ws`.
 function streamFailure(doing: string, error: unknown): ClusterError {
-  const said =
-    error instanceof Error ? messageOf(error) : ((error as { message?: string }).message ?? "it was refused");
-  return new ClusterError("failed", `Kubernetes did not let us ${doing}: ${said.replace(/\.$/, "")}.`, {
+  const said = ((error as { message?: string }).message ?? "it was refused").replace(/\.$/, "");
+  const status = Number(/server response: (\d{3})/.exec(said)?.[1] ?? 0);
+  const problem = problemOf[status] ?? "failed";
+  return new ClusterError(problem, `Kubernetes did not let us ${doing}: ${why[problem] ?? said}.`, {
     cause: error,
-    hint: "Check that the pod runs, and that the account of this server may `create` on its subresource.",
+    ...(status > 0 ? { httpStatus: status } : {}),
+    hint: "Check that the pod and its container run, and that the account of this server may `create` its exec and portforward.",
   });
 }
+
+const problemOf: Record<number, ClusterProblem> = { 401: "unauthorized", 403: "forbidden", 404: "not_found" };
+
+const why: Partial<Record<ClusterProblem, string>> = {
+  unauthorized: "our credentials are not, or no longer, accepted",
+  forbidden: "our account has no right to",
+  not_found: "there is no such pod",
+};

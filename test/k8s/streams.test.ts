@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { PassThrough, Readable } from "node:stream";
+import { $ } from "bun";
 import { failureOf } from "../harness/failure-of.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { kubernetesTier, openTestClusterBy } from "../harness/kubernetes.ts";
 import { createNamespace } from "../harness/namespace.ts";
 import { startPod } from "../harness/pod.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -35,7 +36,7 @@ describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () =
           { container: "main", command: ["true"], stdout: new PassThrough() },
         ),
       ),
-    ).toMatchObject({ code: expect.any(String), problem: expect.any(String) });
+    ).toMatchObject({ problem: "not_found" });
   });
 
   test("a port of a pod is reached", async () => {
@@ -50,6 +51,26 @@ describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () =
     const answer = await waitFor("the server in the pod", () => ask().catch(() => undefined));
     expect(answer).toContain("200 OK");
     expect(answer).toContain("hello");
+  });
+
+  test("a port that nothing listens on, and an account without rights, are told", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const broken = new Promise((resolve) => output.on("error", resolve));
+    await using _connection = await space.cluster.portForward(pod, 81, { input, output });
+    input.write("hello?");
+    expect(await broken).toMatchObject({ problem: "failed", message: expect.stringContaining("connection refused") });
+
+    await space.cluster.apply({
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "nobody", namespace: space.name },
+    });
+    const token = (await $`kubectl -n ${space.name} create token nobody`.quiet().text()).trim();
+    await using nobody = await openTestClusterBy({ token });
+    const command = { container: "main", command: ["true"], stdout: new PassThrough() };
+    expect(await failureOf(nobody.cluster.exec(pod, command))).toMatchObject({ problem: "forbidden" });
   });
 
   test("a log is followed as it is written, until it is let go", async () => {
