@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { clusterTls, openByKubeconfig, refusal, serveApi } from "../harness/api-server.ts";
+import { createConnectProxy } from "../harness/connect-proxy.ts";
 import { failureOf } from "../harness/failure-of.ts";
 import { freePort } from "../harness/free-port.ts";
 
@@ -59,6 +60,17 @@ test("the certificate may be for the name that the kubeconfig gives, or go unche
   expect((await named.cluster.version()).major).toBe(1);
   await using unchecked = await openByKubeconfig({ server: server.url, "insecure-skip-tls-verify": true });
   expect((await unchecked.cluster.version()).major).toBe(1);
+});
+
+test("a proxy that the kubeconfig names is gone through, with our certificate to the far end", async () => {
+  await using server = serveApi(version, { certificate: "server", demandsClient: true });
+  await using proxy = await createConnectProxy();
+  await using opened = await openByKubeconfig({ server: server.url, ...ours, "proxy-url": proxy.url }, client);
+  expect((await opened.cluster.version()).minor).toBe(30);
+  expect(proxy.asked).toEqual([new URL(server.url).host]);
+
+  const socks = { server: server.url, "proxy-url": "socks5://127.0.0.1:1080" };
+  expect(await failureOf(openByKubeconfig(socks))).toMatchObject({ problem: "config", hint: expect.any(String) });
 });
 
 test("a server that is not there is told from one that says nothing", async () => {
