@@ -39,6 +39,17 @@ describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () =
     ).toMatchObject({ problem: "not_found" });
   });
 
+  test("a command that its caller gives up ends with the caller's reason", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    const end = new AbortController();
+    const stdout = new PassThrough();
+    stdout.once("data", () => end.abort(new Error("enough")));
+    const command = ["sh", "-c", "echo started; sleep 600"];
+    const given = space.cluster.exec(pod, { container: "main", command, stdout, signal: end.signal });
+    expect(await given.catch((error) => error.message)).toBe("enough");
+  });
+
   test("a port of a pod is reached", async () => {
     await using space = await createNamespace();
     const pod = await startPod(space, "echo hello > /tmp/index.html; httpd -f -p 8080 -h /tmp");
