@@ -28,4 +28,4 @@ done
 `;
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\\\''")}'`;
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
