@@ -8,6 +8,7 @@ import { toFailure } from "../control/failures.ts";
 import { createStartupCheck } from "../control/health.ts";
 import type { Rollouts } from "../control/rollouts.ts";
 import { createTokenLookup } from "../control/token-lookup.ts";
+import type { IdentifyPod } from "../core/pod-identity.ts";
 import { AetherError } from "../lib/errors.ts";
 import { readersRead } from "./access.ts";
 import { describeApi } from "./api-document.ts";
@@ -52,6 +53,8 @@ export interface AppOptions {
   authRequired: boolean;
   /** Lets the agents that this server starts download what they run. */
   agentToken: string;
+  /** Tells whose a pod's token is, where a runtime has pods: they download with it what they run. */
+  identifyPod?: IdentifyPod | undefined;
   /** `host:port` names under which this server is asked. */
   ownHosts: ReadonlySet<string>;
   rateLimit?: RateLimit | undefined;
@@ -97,7 +100,8 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/", apiPageRoutes);
   app.route("/", docRoutes);
   describeApi(app);
-  app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken }));
+  const { identifyPod } = options;
+  app.use(authenticate({ tokens, lookup: tokenLookup, required: authRequired, agentToken, identifyPod }));
   app.use(knownRoute(app), readersRead, limitWrites(options.rateLimit));
   app.use(bodySize, strictJson);
   app.use(nudgeEvents, idempotency());

@@ -12,6 +12,8 @@ export interface Caller {
   role: Role;
   /** Names of the apps that it is for; undefined is all. Ask `access.ts`, do not compare. */
   apps: readonly string[] | undefined;
+  /** It runs what it downloads, an agent or a pod: `own` for this server's agents, `pod` for who must pass the gate. */
+  runs?: "own" | "pod";
 }
 
 /** What handlers find in `c.var`. */

@@ -29,16 +29,27 @@ export interface HarnessOptions {
   artifacts?: ArtifactStorage;
   /** Further options of the HTTP side. */
   http?: Partial<AppOptions>;
+  /** The address at which pods reach this machine: it listens to all then, and signs URLs for them with it. */
+  reachableAt?: string;
   /** How webhooks are sent; to this machine by default. */
   sender?: Partial<SenderOptions>;
 }
 
 /** A whole control plane: real SQL, real files, real HTTP on a free port; only the runtime is a fake, and the clock is ours. */
 export async function createHarness(options: HarnessOptions = {}) {
-  const { open = openTestDatabase, settings = {}, tokens = [], artifacts, http = {}, sender = {} } = options;
+  const {
+    open = openTestDatabase,
+    settings = {},
+    tokens = [],
+    artifacts,
+    http = {},
+    sender = {},
+    reachableAt,
+  } = options;
   const [folder, database] = await Promise.all([temporaryFolder(), open()]);
-  const listener = listen({ host: "127.0.0.1", port: 0, what: "API", flag: "--port" });
+  const listener = listen({ host: reachableAt ? "0.0.0.0" : "127.0.0.1", port: 0, what: "API", flag: "--port" });
   const api = `http://127.0.0.1:${listener.port}`;
+  const internalUrl = `http://${reachableAt ?? "127.0.0.1"}:${listener.port}`;
   let clock = new Date("2026-01-01T00:00:00Z");
   const now = () => clock;
   const lines: string[] = [];
@@ -46,7 +57,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     folder: join(folder.path, "storage"),
     secret: new Uint8Array(32).fill(7),
     publicUrl: api,
-    internalUrl: api,
+    internalUrl,
     now,
   });
   const runtime = createFakeRuntime();
@@ -66,7 +77,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     metrics: createMetrics(),
     now,
     log,
-    settings: { ...defaults, internalUrl: api, dataFolder: folder.path, ...settings },
+    settings: { ...defaults, internalUrl, dataFolder: folder.path, ...settings },
   };
   const rollouts = await startRollouts(control);
   const hosts = new Set([`127.0.0.1:${listener.port}`, `localhost:${listener.port}`]);
@@ -128,6 +139,7 @@ export async function createHarness(options: HarnessOptions = {}) {
 
   return {
     api,
+    internalUrl,
     control,
     deliveries,
     /** What a server that stops says to its open streams. */

@@ -1,9 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
 import { agentToken } from "../harness/control-plane.ts";
 import { permissionsForAllApps, permissionTable, type Rule, type Sample } from "../harness/permission-table.ts";
+import { identifyPod, podToken } from "../harness/pod-tokens.ts";
 import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
 
-const aether = await createGuardedHarness();
+const aether = await createGuardedHarness({ http: { identifyPod } });
 afterAll(() => aether[Symbol.asyncDispose]());
 
 const make = async (role: string, apps?: string[]) =>
@@ -129,6 +130,14 @@ test.each(operations)("$operationId opens to an agent's token for downloads only
   const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
   const expected = rule === "open" || operationId === "artifacts.download" ? "2xx" : "401";
   expect(await ask(method, await sample(aether), `Bearer ${agentToken}`)).toBe(expected);
+});
+
+test.each(operations)("$operationId opens to a pod's token for downloads only", async ({ operationId, method }) => {
+  const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
+  const expected = rule === "open" || operationId === "artifacts.download" ? "2xx" : "401";
+  expect(await ask(method, await sample(aether), `Bearer ${podToken("shop")}`)).toBe(expected);
+  if (operationId !== "artifacts.download") return;
+  expect(await ask(method, await sample(aether), `Bearer ${podToken("other")}`)).toBe("403");
 });
 
 /** The class of the answer; an app that exists already was created by who may. */

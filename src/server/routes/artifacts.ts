@@ -2,8 +2,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { getApp } from "../../control/apps.ts";
 import { getStoredArtifact, listArtifacts, presignDownload } from "../../control/artifacts.ts";
 import { parseDigest } from "../../core/digest.ts";
+import { AetherError } from "../../lib/errors.ts";
 import { readableApp, readScope } from "../access.ts";
-import { agent } from "../middleware/authenticate.ts";
 import { failures, json, pageQuery } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { artifactView, toArtifactView } from "../schemas/artifact.ts";
@@ -38,6 +38,15 @@ const download = createRoute({
   responses: { ...failures, 307: { description: "Where the bytes are, for a short time" } },
 });
 
+/** For a pod this is a gate: what its app has not stored is nothing it may ask about. */
+function refusePod(error: unknown): never {
+  if (!(error instanceof AetherError) || error.code !== "not_found") throw error;
+  throw new AetherError("forbidden", "The app of this pod has no stored artifact of that digest.", {
+    cause: error,
+    hint: "Deploy it again with aether deploy.",
+  });
+}
+
 /** Mounted at /artifacts: reading. */
 export const artifactRoutes = createRouter()
   .openapi(list, async (c) => {
@@ -67,8 +76,9 @@ export const artifactRoutes = createRouter()
   .openapi(download, async (c) => {
     const { digest } = c.req.valid("param");
     const scope = readScope(c, c.req.valid("query").app);
-    const audience = c.var.caller.id === agent.id ? "runtime" : "client";
-    const { url, signature } = await presignDownload(c.var.control, parseDigest(digest), { scope, audience });
+    const audience = c.var.caller.runs ? "runtime" : "client";
+    const presigned = presignDownload(c.var.control, parseDigest(digest), { scope, audience });
+    const { url, signature } = await (c.var.caller.runs === "pod" ? presigned.catch(refusePod) : presigned);
     if (signature !== null) c.header("x-aether-signature", signature);
     return c.redirect(url, 307);
   });
