@@ -1,0 +1,26 @@
+import { shortDigest } from "../../core/digest.ts";
+import type { AppRelease } from "./app-release.ts";
+
+/** What an application's Deployment, Service and budget select pods by: exactly these two, for ever. */
+export const selector = ({ app }: AppRelease): Record<string, string> => ({ app, "aether.dev/process": "web" });
+
+/** The labels of everything that an application keeps from release to release. */
+export const appLabels = (release: AppRelease): Record<string, string> => ({
+  ...selector(release),
+  app_name: release.app,
+  "aether.dev/app": release.app,
+});
+
+/** Those of what changes with each release. A label ends at 63 characters, so the digest is cut. */
+export const releaseLabels = (release: AppRelease): Record<string, string> => ({
+  ...appLabels(release),
+  "aether.dev/digest": shortDigest(release.digest),
+});
+
+/** Which release this is, in full. By `aether.dev/deployment` a pod's fate is told of the right row. */
+export const releaseAnnotations = (release: AppRelease): Record<string, string> => ({
+  "aether.dev/digest": release.digest,
+  "aether.dev/artifact-url": release.downloadUrl,
+  "aether.dev/deployment": release.deploymentId,
+  "aether.dev/version": String(release.version),
+});

@@ -1,0 +1,40 @@
+import type { V1Volume, V1VolumeMount } from "@kubernetes/client-node";
+import { podPaths, podVolumes, tokenAudience } from "../../core/pod-agent.ts";
+import type { AppRelease } from "./app-release.ts";
+import { agentConfigMapName, authoritiesConfigMapName } from "./config-map.ts";
+
+const authorities = { volume: "aether-ca", folder: "/var/run/aether-ca" };
+
+/** Where the agent finds `file` of the authorities' ConfigMap. */
+export const authoritiesPath = (file: string): string => `${authorities.folder}/${file}`;
+
+/** The pod's volumes. A pod that outgrows a limit is evicted, instead of filling its node's disk. */
+export function volumes(release: AppRelease): V1Volume[] {
+  const authoritiesName = authoritiesConfigMapName(release);
+  return [
+    { name: podVolumes.workspace, emptyDir: { sizeLimit: "10Gi" } }, // an artifact unpacks to 8 GiB at most
+    { name: podVolumes.tmp, emptyDir: { sizeLimit: "1Gi" } },
+    { name: podVolumes.agent, configMap: { name: agentConfigMapName(release) } },
+    { name: podVolumes.token, projected: { sources: [{ serviceAccountToken: token }] } },
+    ...(authoritiesName ? [{ name: authorities.volume, configMap: { name: authoritiesName } }] : []),
+  ];
+}
+
+/** The kubelet makes a new one in time; the agent reads it anew before each request. */
+const token = { audience: tokenAudience, expirationSeconds: 3600, path: podPaths.tokenFile };
+
+/** What both containers may write to. */
+export const appMounts = (): V1VolumeMount[] => [
+  { name: podVolumes.workspace, mountPath: podPaths.workspace },
+  { name: podVolumes.tmp, mountPath: podPaths.tmp },
+];
+
+/** The agent's; its token is out of the application's reach. */
+export const fetchMounts = (release: AppRelease): V1VolumeMount[] => [
+  ...appMounts(),
+  { name: podVolumes.agent, mountPath: podPaths.agentFolder, readOnly: true },
+  { name: podVolumes.token, mountPath: podPaths.tokenFolder, readOnly: true },
+  ...(release.certificateAuthorities === undefined
+    ? []
+    : [{ name: authorities.volume, mountPath: authorities.folder, readOnly: true }]),
+];
