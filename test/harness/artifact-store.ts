@@ -8,9 +8,10 @@ export type Files = Record<string, string>;
 
 /**
  * A control plane and a storage as an agent sees them: `/download/<digest>` redirects to a presigned-looking URL of
- * another origin, which answers with the bytes.
+ * another origin, which answers with the bytes. `host` is how the agent reaches this machine.
  */
-export async function createArtifactStore() {
+export async function createArtifactStore({ host = "127.0.0.1" } = {}) {
+  const hostname = host === "127.0.0.1" ? host : "0.0.0.0";
   const artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
   const requests: Request[] = [];
   function remember(request: Request): void {
@@ -20,7 +21,7 @@ export async function createArtifactStore() {
   const signatures = new Map<string, string>();
   const refusals = new Map<string, () => Response>();
   const storage = Bun.serve({
-    hostname: "127.0.0.1",
+    hostname,
     port: 0,
     fetch(request) {
       remember(request);
@@ -28,9 +29,9 @@ export async function createArtifactStore() {
       return bytes ? new Response(bytes) : new Response("none", { status: 404 });
     },
   });
-  const storageOrigin = `http://127.0.0.1:${storage.port}`;
+  const storageOrigin = `http://${host}:${storage.port}`;
   const server = Bun.serve({
-    hostname: "127.0.0.1",
+    hostname,
     port: 0,
     fetch(request) {
       remember(request);
@@ -43,7 +44,7 @@ export async function createArtifactStore() {
       return new Response(null, { status: 307, headers });
     },
   });
-  const downloadUrl = (digest: string) => `http://127.0.0.1:${server.port}/download/${digest}`;
+  const downloadUrl = (digest: string) => `http://${host}:${server.port}/download/${digest}`;
   return {
     storageOrigin,
     requests,

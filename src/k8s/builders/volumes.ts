@@ -12,7 +12,7 @@ export const authoritiesPath = (file: string): string => `${authorities.folder}/
 export function volumes(release: AppRelease): V1Volume[] {
   const authoritiesName = authoritiesConfigMapName(release);
   return [
-    { name: podVolumes.workspace, emptyDir: { sizeLimit: "10Gi" } }, // an artifact unpacks to 8 GiB at most
+    { name: podVolumes.workspace, emptyDir: { sizeLimit: "12Gi" } }, // 8 GiB, the most that unpacks, beside its artifact
     { name: podVolumes.tmp, emptyDir: { sizeLimit: "1Gi" } },
     { name: podVolumes.agent, configMap: { name: agentConfigMapName(release) } },
     { name: podVolumes.token, projected: { sources: [{ serviceAccountToken: token }] } },
