@@ -5,7 +5,7 @@ import type { AppRelease } from "../../../src/k8s/builders/app-release.ts";
 import { objects } from "../../../src/k8s/builders/objects.ts";
 import type { Cluster } from "../../../src/k8s/cluster.ts";
 import { appRelease } from "../../harness/app-release.ts";
-import { createArtifactStore } from "../../harness/artifact-store.ts";
+import { createArtifactStore, type Files } from "../../harness/artifact-store.ts";
 import { kubernetesTier } from "../../harness/kubernetes.ts";
 import { agentPath } from "../../harness/local-runtime.ts";
 import { createNamespace } from "../../harness/namespace.ts";
@@ -24,19 +24,19 @@ test.skipIf(!kubernetes.available)(
     await using store = await createArtifactStore({ host: machine });
     const { cluster, name } = namespace;
     const source = await readFile(await agentPath(), "utf8");
-    const release = async (version: number, text: string): Promise<AppRelease> => ({
+    const release = async (version: number, files: Files): Promise<AppRelease> => ({
       ...appRelease({ namespace: name, version, replicas: 2, serviceType: "NodePort", graceSeconds: 5 }),
-      ...(await store.add(answering(text))),
+      ...(await store.add(files)),
       storageOrigins: [store.storageOrigin],
       agent: { hash: createHash("sha256").update(source).digest("hex"), source },
       runtimeImage: "node:{major}-slim",
     });
 
-    await rollOut(cluster, await release(1, "one"));
+    await rollOut(cluster, await release(1, answering("one")));
     const service = await cluster.get({ kind: "Service", namespace: name, name: "shop" });
     await using visitor = visit(`http://127.0.0.1:${service?.spec?.ports?.[0]?.nodePort}/`);
     await waitFor("the first release", () => visitor.answers.has("one"));
-    await rollOut(cluster, await release(2, "two"));
+    await rollOut(cluster, await release(2, slowToStart("two")));
     await waitFor("the second release alone", () => visitor.last() === "two");
 
     expect(visitor.failures).toEqual([]);
@@ -47,6 +47,11 @@ test.skipIf(!kubernetes.available)(
   },
   180_000,
 );
+
+/** Slower than the drain of the release before it, which would otherwise hide that it was ended too early. */
+const slowToStart = (text: string): Files => ({
+  "server.js": `setTimeout(() => {${answering(text)["server.js"]}}, 8_000);`,
+});
 
 /** Applies it, and waits until its pods serve and those before it have ended. */
 async function rollOut(cluster: Cluster, release: AppRelease): Promise<void> {
