@@ -30,7 +30,10 @@ export interface AppRelease {
   port?: number | undefined;
   health?: { path: string } | undefined;
   env: Environment;
-  /** Absent while an autoscaler owns the number, ours or one that somebody made by hand. */
+  /**
+   * Absent while an autoscaler owns the number, ours or one that somebody made by hand. Who applies takes care of the first
+   * time: a number that nobody but us has set falls to 1 when we no longer say it (tried on 1.34).
+   */
   replicas?: number | undefined;
   autoscaler?: Autoscaler | undefined;
   resources?: Resources | undefined;
