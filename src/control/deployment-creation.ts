@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { and, eq } from "drizzle-orm";
 import type { AppConfig } from "../core/app-config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import type { Tx } from "../db/client.ts";
-import { deployments } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { lockAppNamed } from "./app-lock.ts";
@@ -11,9 +9,11 @@ import { readVariables } from "./app-variables.ts";
 import type { App } from "./apps.ts";
 import { getStoredArtifact, type NamedArtifact } from "./artifacts.ts";
 import type { Actor, Control } from "./control.ts";
+import { findRepeated } from "./deployment-keys.ts";
 import { insertDeployment } from "./deployment-row.ts";
-import { type Deployment, deploymentColumns } from "./deployments.ts";
+import type { Deployment } from "./deployments.ts";
 import { assertLive } from "./live-app.ts";
+import { assertUnlocked } from "./locks.ts";
 import { assertSigned, attachSignature, type Signed, verifySignature } from "./signatures.ts";
 import { transact } from "./transactions.ts";
 
@@ -28,6 +28,8 @@ export interface NewDeployment {
   replicas?: number | undefined;
   /** Of the digest, for an artifact that was stored without one. */
   signature?: string | undefined;
+  /** Should it fail, the app's variables become again those of what runs. */
+  rollbackOnFailure?: boolean | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -43,8 +45,10 @@ export async function createDeployment(
     // The app's row serialises its deployments: versions have no gaps, and the newest one is the one that counts. It also
     // keeps retention out, so that what is found stored here stays.
     const app = assertLive(await lockAppNamed(tx, wanted.app));
-    const earlier = await findByKey(tx, app, wanted.idempotencyKey);
-    if (earlier) return { ...assertSameRequest(earlier, wanted, digest), replayed: true };
+    const isSame = (earlier: Deployment) => isSameRequest(earlier, wanted, digest);
+    const earlier = await findRepeated(tx, app, { key: wanted.idempotencyKey, isSame });
+    if (earlier) return { ...earlier, replayed: true };
+    assertUnlocked(app);
     const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at: control.now() });
     const deployment = await insertDeployment(control, tx, {
       app,
@@ -53,6 +57,7 @@ export async function createDeployment(
       replicas: wanted.replicas ?? 1,
       variables: await readVariables({ db: tx, secrets: control.secrets }, app.id),
       origin: "deploy",
+      rollbackOnFailure: wanted.rollbackOnFailure ?? false,
       idempotencyKey: wanted.idempotencyKey,
       actor,
     });
@@ -83,24 +88,13 @@ async function getDeployable(
   return found;
 }
 
-async function findByKey(tx: Tx, app: App, key: string | undefined): Promise<Deployment | undefined> {
-  if (key === undefined) return undefined;
-  const [found] = await tx
-    .select(deploymentColumns)
-    .from(deployments)
-    .where(and(eq(deployments.appId, app.id), eq(deployments.idempotencyKey, key)));
-  return found;
-}
-
-function assertSameRequest(deployment: Deployment, wanted: NewDeployment, digest: Digest): Deployment {
-  const same =
-    deployment.digest === digest &&
-    deployment.replicas === (wanted.replicas ?? 1) &&
-    isDeepStrictEqual(deployment.config ?? undefined, wanted.config);
-  if (same) return deployment;
-  throw new AetherError("idempotency_conflict", "This idempotency key was used for another deployment.", {
-    hint: "Use a new key.",
-  });
+function isSameRequest(earlier: Deployment, wanted: NewDeployment, digest: Digest): boolean {
+  return (
+    earlier.origin === "deploy" &&
+    earlier.digest === digest &&
+    earlier.replicas === (wanted.replicas ?? 1) &&
+    isDeepStrictEqual(earlier.config ?? undefined, wanted.config)
+  );
 }
 
 /** An `artifact_url` is resolved to a digest of that app and never fetched as given. */

@@ -7,6 +7,7 @@ import type { App } from "./apps.ts";
 import { recordTransitions, type Transition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import { type Deployment, deploymentColumns } from "./deployments.ts";
+import { restoreRunning } from "./return-on-failure.ts";
 import { transact } from "./transactions.ts";
 
 /** `pending → running`; the one that ran before is superseded in the same transaction. */
@@ -31,11 +32,18 @@ export async function markRunning(control: Control, id: string): Promise<void> {
   control.metrics.timeToRunning.observe(Math.max(0, seconds));
 }
 
-/** `pending → failed`, with the cause and the last lines of the log. */
-export async function markFailed(control: Control, id: string, failure: DeploymentFailure): Promise<void> {
+/**
+ * `pending → failed`, with the cause and the last lines of the log. Returns the deployment that runs and is to be applied
+ * again, when the failed one asked for that: the app's variables are those of it again.
+ */
+export async function markFailed(
+  control: Control,
+  id: string,
+  failure: DeploymentFailure,
+): Promise<Deployment | undefined> {
   const work = async (tx: Tx) => {
     const deployment = await lockDeployment(tx, id);
-    if (deployment?.status !== "pending") return false;
+    if (deployment?.status !== "pending") return { moved: false };
     await move(tx, deployment, {
       status: "failed",
       lastTransitionAt: control.now(),
@@ -43,10 +51,14 @@ export async function markFailed(control: Control, id: string, failure: Deployme
       failureMessage: failure.message,
       failureLog: failure.log,
     });
-    return true;
+    return {
+      moved: true,
+      restored: deployment.rollbackOnFailure ? await restoreRunning(control, tx, deployment) : undefined,
+    };
   };
-  const moved = await transact(control, work, { repeatable: true });
+  const { moved, restored } = await transact(control, work, { repeatable: true });
   if (moved) control.metrics.deploymentsFailed.inc({ reason: failure.reason });
+  return restored;
 }
 
 /** What an app has in that status makes room; whoever calls records it. */
@@ -66,7 +78,8 @@ export async function supersede(
 export type RecordedDeployment = Pick<
   Deployment,
   "id" | "appId" | "status" | "digest" | "version" | "lastTransitionAt"
->;
+> &
+  Partial<Pick<Deployment, "origin" | "originVersion">>;
 
 /** Writes what became of deployments to the audit, in the transaction that made it so. */
 export function recordDeployments(
@@ -76,9 +89,16 @@ export function recordDeployments(
 ): Promise<void> {
   const transitions = moves.map(({ deployment, before }): Transition => {
     const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
-    return { subject: "deployment", id, appId, before, after: status, at, detail: { digest, version } };
+    const detail = { digest, version, ...(before === null ? originOf(deployment) : {}) };
+    return { subject: "deployment", id, appId, before, after: status, at, detail };
   });
   return recordTransitions(tx, actor, transitions);
+}
+
+/** Said once, where it begins; a plain deploy needs no word. */
+function originOf({ origin = "deploy", originVersion = null }: RecordedDeployment): Record<string, unknown> {
+  if (origin === "deploy") return {};
+  return { origin, ...(originVersion === null ? {} : { origin_version: originVersion }) };
 }
 
 async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefined> {

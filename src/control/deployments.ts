@@ -1,9 +1,10 @@
-import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, inArray, isNull, sql } from "drizzle-orm";
+import type { Queryable } from "../db/client.ts";
 import { definePrepared } from "../db/prepared.ts";
 import { apps, deployments } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
 import { isUuid } from "../lib/uuid.ts";
-import { getApp } from "./apps.ts";
+import { type App, getApp } from "./apps.ts";
 import type { Control } from "./control.ts";
 import type { Page } from "./page.ts";
 import { inScope, type Scope } from "./scope.ts";
@@ -44,6 +45,17 @@ export async function getDeployment({ db }: Control, id: string, scope: Scope): 
   const [found] = isUuid(id) ? await byId(db).execute({ id }) : [];
   if (found && (scope === undefined || scope.includes(found.app))) return found;
   throw new AetherError("not_found", `There is no deployment "${id}".`);
+}
+
+/** What the app was last told to run, if that has not failed: the release that waits for its verdict, else what runs. */
+export async function findLatest(db: Queryable, app: Pick<App, "id">): Promise<Deployment | undefined> {
+  const [latest] = await db
+    .select(deploymentColumns)
+    .from(deployments)
+    .where(and(eq(deployments.appId, app.id), inArray(deployments.status, ["pending", "running"])))
+    .orderBy(desc(deployments.version))
+    .limit(1);
+  return latest;
 }
 
 /** A deployment with the number of replicas that is wanted now: its app's, else its own. */

@@ -37,4 +37,13 @@ export function openSealed(secrets: Sealer, sealed: string, context: string): st
   }
 }
 
+/** Whether two releases get the same. */
+export const haveSameVariables = (a: Variables, b: Variables): boolean => changedNames(a, b).length === 0;
+
+/** The names of what is set, unset or otherwise in `after`, sorted. */
+export function changedNames(before: Variables, after: Variables): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).sort();
+}
+
 const contextOf = (deploymentId: string): string => `variables of deployment ${deploymentId}`;

@@ -1,4 +1,5 @@
 import { and, inArray, isNull } from "drizzle-orm";
+import type { DeploymentFailure } from "../core/deployment.ts";
 import { apps } from "../db/schema.ts";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
@@ -32,7 +33,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   async function write(event: RuntimeEvent): Promise<void> {
     try {
       if (event.type === "running") await markRunning(control, event.deploymentId);
-      else await markFailed(control, event.deploymentId, event.failure);
+      else await fail(event.deploymentId, event.failure);
       control.events.nudge();
       log.info(`deployment ${event.type}`, { app: event.app, deployment: event.deploymentId, ...reasonOf(event) });
     } catch (error) {
@@ -40,6 +41,15 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
       applied.delete(event.deploymentId);
       log.error("a verdict could not be written", { deployment: event.deploymentId, error });
     }
+  }
+
+  /** What runs is applied again where that was asked for: a runtime may have been changed to the release that failed. */
+  async function fail(id: string, failure: DeploymentFailure): Promise<void> {
+    const restored = await markFailed(control, id, failure);
+    if (restored === undefined) return;
+    applied.delete(restored.id);
+    log.info("a release failed, and what ran is wanted again", { deployment: id, version: restored.version });
+    reconcile().catch((error: unknown) => log.error("what ran could not be applied, it is tried again", { error }));
   }
 
   async function apply(named: WantedDeployment, publicKeys: string[] | undefined): Promise<void> {
@@ -57,7 +67,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
       applied.delete(id);
       log.error("a release could not be applied", { app: named.app, deployment: id, error });
       if (error instanceof AetherError && named.deployment.status === "pending") {
-        await markFailed(control, id, { reason: "admission_denied", message: messageOf(error), log: [] });
+        await fail(id, { reason: "admission_denied", message: messageOf(error), log: [] });
       }
     }
   }
@@ -99,21 +109,23 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     for (const [id, name] of given) if (name === app) given.delete(id);
   }
 
+  function reconcile(): Promise<void> {
+    // One that has not begun yet will see what this caller wrote, too: a hundred deployments need two, not a hundred.
+    next ??= reconciling
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return reconcileOnce();
+      });
+    reconciling = next;
+    return reconciling;
+  }
+
   await runtime.start((event) => {
     writing = writing.then(() => write(event));
   });
   return {
-    reconcile: () => {
-      // One that has not begun yet will see what this caller wrote, too: a hundred deployments need two, not a hundred.
-      next ??= reconciling
-        .catch(() => {})
-        .then(() => {
-          next = undefined;
-          return reconcileOnce();
-        });
-      reconciling = next;
-      return reconciling;
-    },
+    reconcile,
     remove: (app) => {
       const removed = reconciling.catch(() => {}).then(() => remove(app));
       reconciling = removed;

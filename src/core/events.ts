@@ -2,6 +2,10 @@
 export const eventTypes = [
   "app.created",
   "app.deleted",
+  "app.env_changed",
+  "app.scaled",
+  "app.locked",
+  "app.unlocked",
   "artifact.stored",
   "artifact.expired",
   "deployment.pending",

@@ -28,6 +28,9 @@ export interface AppView {
   max_total_bytes: number | null;
   retain_latest: number | null;
   retain_max_age_secs: number | null;
+  /** What it was scaled to; null is each release's own number. */
+  replicas: number | null;
+  locked: { reason: string; by: string; at: string } | null;
 }
 
 /** What is changed of an app; null takes the server's own again. */
@@ -160,6 +163,52 @@ export interface DeploymentRequest {
   config?: AppConfig;
   replicas?: number;
   signature?: string;
+  rollback_on_failure?: boolean;
+}
+
+/** A deployment that was made of another one. */
+export interface CreatedReleaseView {
+  id: string;
+  status: DeploymentStatus;
+  version: number;
+  origin_version: number | null;
+}
+
+export interface ReleaseView extends DeploymentView {
+  origin: string;
+  origin_version: number | null;
+  created_by: string | null;
+  running_at: string | null;
+  config: AppConfig | null;
+  replicas: number;
+  /** Names. */
+  variables: string[] | null;
+  changed_variables: string[] | null;
+}
+
+export interface ScaleView {
+  app: string;
+  replicas: number;
+  deployment_id: string | null;
+}
+
+export interface VariableView {
+  name: string;
+  value: string | null;
+  updated_at: string;
+  updated_by: string;
+}
+
+export interface EnvironmentRequest {
+  set?: Record<string, string>;
+  unset?: string[];
+  deploy?: boolean;
+  rollback_on_failure?: boolean;
+}
+
+export interface EnvironmentChangedView {
+  variables: string[];
+  deployment: { id: string; version: number; status: DeploymentStatus } | null;
 }
 
 export interface ReplicaView {

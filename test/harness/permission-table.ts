@@ -31,6 +31,7 @@ const entry = (rule: Rule, sample: Entry["sample"] | string): Entry => ({
 function ofShop(path: string, body?: unknown) {
   return async (aether: GuardedHarness): Promise<Sample> => {
     await aether.as(adminToken, "POST", "/apps", { name: "shop" });
+    await aether.as(adminToken, "DELETE", "/apps/shop/lock");
     return { path: `/apps/shop${path}`, ...(body === undefined ? {} : { body }) };
   };
 }
@@ -52,6 +53,21 @@ export const permissionTable: Record<string, Entry> = {
   "apps.deployments": entry("reads", ofShop("/deployments")),
   "apps.releases": entry("reads", ofShop("/releases")),
   "apps.logs": entry("reads", ofShop("/logs")),
+  "apps.env": entry("reads", ofShop("/env")),
+  "apps.env.change": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),
+  "apps.env.replace": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),
+  "apps.rollback": entry("writes", async (aether) => {
+    const { version } = await deployed(aether);
+    await deployed(aether);
+    return { path: "/apps/shop/rollback", body: { version, force: true } };
+  }),
+  "apps.restart": entry("writes", async (aether) => {
+    await deployed(aether);
+    return { path: "/apps/shop/restart", body: {} };
+  }),
+  "apps.scale": entry("writes", ofShop("/scale", { replicas: 2 })),
+  "apps.lock": entry("writes", ofShop("/lock", { reason: "a migration" })),
+  "apps.unlock": entry("writes", ofShop("/lock")),
 
   "public-keys.list": entry("reads", ofShop("/public-keys")),
   "public-keys.add": entry("writes", ofShop("/public-keys", { public_key_hex: createSigner().publicKey })),
@@ -106,8 +122,10 @@ export const permissionTable: Record<string, Entry> = {
     path: "/deployments",
     body: { app_name: "shop", digest: await stored(aether) },
   })),
-  "deployments.show": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}` })),
-  "deployments.status": entry("reads", async (aether) => ({ path: `/deployments/${await deployed(aether)}/status` })),
+  "deployments.show": entry("reads", async (aether) => ({ path: `/deployments/${(await deployed(aether)).id}` })),
+  "deployments.status": entry("reads", async (aether) => ({
+    path: `/deployments/${(await deployed(aether)).id}/status`,
+  })),
 
   "events.listen": entry("list", "/events"),
   "audit.list": entry("list", "/audit"),
@@ -150,11 +168,13 @@ const fresh = (): Uint8Array => someBytes(`bytes ${++made}`);
 const upload = (bytes: Uint8Array) => ({ app_name: "shop", digest: digestOf(bytes), size_bytes: bytes.length });
 
 async function stored(aether: GuardedHarness): Promise<string> {
-  return (await aether.store("shop", fresh(), bearer(adminToken))).digest;
+  const { digest } = await aether.store("shop", fresh(), bearer(adminToken));
+  await aether.as(adminToken, "DELETE", "/apps/shop/lock");
+  return digest;
 }
 
-async function deployed(aether: GuardedHarness): Promise<string> {
-  return (await asAdmin(aether, "/deployments", { app_name: "shop", digest: await stored(aether) })).id;
+async function deployed(aether: GuardedHarness): Promise<{ id: string; version: number }> {
+  return asAdmin(aether, "/deployments", { app_name: "shop", digest: await stored(aether) });
 }
 
 async function asAdmin(aether: GuardedHarness, path: string, body: unknown) {

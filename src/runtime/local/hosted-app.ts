@@ -164,8 +164,9 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
   return {
     apply(release) {
       if (pending && isSame(pending.release, release)) return resize(pending, release.replicas);
-      dropPending();
-      if (current && isSame(current.release, release)) {
+      const isCurrent = current !== undefined && isSame(current.release, release);
+      if (!(isCurrent && release.established)) dropPending(); // what ran is applied again beside what is newer
+      if (current && isCurrent) {
         resize(current, release.replicas);
         return emit({ type: "running", app, deploymentId: release.deploymentId });
       }

@@ -14,8 +14,8 @@ import {
 import { AetherError } from "../../lib/errors.ts";
 import type { ServerEnv } from "../context.ts";
 
-/** `/deployments` decides replay in the transaction that would insert; the bytes of `/artifacts` are named by their digest. */
-const decideThemselves = new Set(["/deployments", "/artifacts"]);
+/** What makes a deployment decides replay in the transaction that would insert; the bytes of `/artifacts` are named by their digest. */
+const decideThemselves = /^\/(deployments|artifacts|apps\/[^/]+\/(rollback|restart))$/;
 /** They depend on who asks and when, and nothing was done: asking again may be answered otherwise. */
 const neverKept = new Set([401, 403, 408, 409, 429]);
 const renewMs = 10_000;
@@ -26,7 +26,7 @@ export function idempotency({ waitMs = 5_000 } = {}) {
   return createMiddleware<ServerEnv>(async function idempotency(c, next) {
     if (c.req.method !== "POST") return next();
     const key = headerKey(c);
-    if (decideThemselves.has(c.req.path)) return next();
+    if (decideThemselves.test(c.req.path)) return next();
     const request = await keyedRequest(c, key);
     if (request === undefined) return next();
     const state = await claimOrWait(c, request, waitMs);

@@ -3,7 +3,6 @@ import { setAppLimits } from "../../control/app-limits.ts";
 import { removeApp } from "../../control/app-removal.ts";
 import { createApp, getApp, listApps } from "../../control/apps.ts";
 import { listDeployments } from "../../control/deployments.ts";
-import { listReleases } from "../../control/releases.ts";
 import { adminOnly, readableApp, readScope, writableApp } from "../access.ts";
 import { actorOf } from "../actor.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
@@ -60,15 +59,6 @@ const remove = createRoute({
   responses: { ...failures, 204: { description: "It is gone, and its name can be used again" } },
 });
 
-const showReleases = createRoute({
-  method: "get",
-  path: "/{app}/releases",
-  operationId: "apps.releases",
-  summary: "List an app's releases, newest version first",
-  request: { params: appParam, query: pageQuery },
-  responses: { ...failures, 200: json(z.array(deploymentView), "The releases") },
-});
-
 const showDeployments = createRoute({
   method: "get",
   path: "/{app}/deployments",
@@ -109,14 +99,6 @@ export const appRoutes = createRouter()
     const name = writableApp(c, c.req.valid("param").app);
     await removeApp(control, rollouts, name, actorOf(c));
     return c.body(null, 204);
-  })
-  .openapi(showReleases, async (c) => {
-    const { control } = c.var;
-    const found = await listReleases(control, readableApp(c, c.req.valid("param").app), c.req.valid("query"));
-    return c.json(
-      found.map((named) => toDeploymentView(named, control.runtime.url(named.app))),
-      200,
-    );
   })
   .openapi(showDeployments, async (c) => {
     const { control } = c.var;

@@ -7,6 +7,7 @@ import { actorOf } from "../actor.ts";
 import type { ServerEnv } from "../context.ts";
 import { headerKey } from "../middleware/idempotency.ts";
 import { failures, json, jsonBody, pageQuery } from "../openapi.ts";
+import { reconcileSoon } from "../reconcile-soon.ts";
 import { createRouter } from "../router.ts";
 import {
   createdDeployment,
@@ -64,7 +65,7 @@ export const deploymentRoutes = createRouter()
     );
   })
   .openapi(create, async (c) => {
-    const { control, rollouts } = c.var;
+    const { control } = c.var;
     const body = c.req.valid("json");
     const deployment = await createDeployment(
       control,
@@ -75,13 +76,12 @@ export const deploymentRoutes = createRouter()
         config: body.config,
         replicas: body.replicas,
         signature: body.signature,
+        rollbackOnFailure: body.rollback_on_failure,
         idempotencyKey: headerKey(c) ?? body.idempotency_key,
       },
       actorOf(c),
     );
-    rollouts
-      .reconcile()
-      .catch((error: unknown) => control.log.error("the rollout could not start, it is tried again", { error }));
+    reconcileSoon(c);
     if (deployment.replayed) c.header("idempotency-replayed", "true");
     return c.json({ id: deployment.id, status: "pending" as const, version: deployment.version }, 201); // as at first
   })

@@ -20,7 +20,15 @@ const limits = {
 export const changedApp = z.strictObject(limits).partial().openapi("ChangedApp") satisfies z.ZodType<AppLimitsRequest>;
 
 export const appView = z
-  .object({ id: z.uuid(), name: appName, url: z.string().nullable(), created_at: time, ...limits })
+  .object({
+    id: z.uuid(),
+    name: appName,
+    url: z.string().nullable(),
+    created_at: time,
+    ...limits,
+    replicas: z.number().nullable().openapi({ description: "What it was scaled to; null is each release's own" }),
+    locked: z.object({ reason: z.string(), by: z.string(), at: time }).nullable(),
+  })
   .openapi("App") satisfies z.ZodType<AppView>;
 
 export const listedAppView = appView
@@ -59,7 +67,14 @@ export function toAppView(app: App, url: string | undefined): AppView {
     max_total_bytes: app.maxTotalBytes,
     retain_latest: app.retainLatest,
     retain_max_age_secs: app.retainMaxAgeSecs,
+    replicas: app.replicas,
+    locked: toLock(app),
   };
+}
+
+function toLock({ lockedReason, lockedBy, lockedAt }: App): AppView["locked"] {
+  if (lockedAt === null) return null;
+  return { reason: lockedReason ?? "", by: lockedBy ?? "", at: lockedAt.toISOString() };
 }
 
 /** What a request names; the rest stays as it is. */

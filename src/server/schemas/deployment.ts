@@ -9,7 +9,7 @@ export const deploymentParam = z.object({
   id: z.string().openapi({ format: "uuid", param: { name: "id", in: "path" } }),
 });
 
-const appConfig = z
+export const appConfig = z
   .object({
     start: z.string().min(1).max(10_000),
     port: z.number().int().min(1).max(65535).optional(),
@@ -26,6 +26,10 @@ export const newDeployment = z
     config: appConfig.optional(),
     replicas: z.number().int().min(1).max(100).optional(),
     signature: signature.optional(),
+    rollback_on_failure: z
+      .boolean()
+      .optional()
+      .openapi({ description: "Should it fail, the app's variables become again those of what runs" }),
     idempotency_key: idempotencyKey.optional(),
   })
   .openapi("NewDeployment", { anyOf: [{ required: ["digest"] }, { required: ["artifact_url"] }] });
