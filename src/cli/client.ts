@@ -6,9 +6,12 @@ import type {
   Capabilities,
   CompleteRequest,
   CompleteView,
+  CreatedReleaseView,
   DeploymentRequest,
   DeploymentStatusView,
   DeploymentView,
+  EnvironmentChangedView,
+  EnvironmentRequest,
   ListedAppView,
   MultipartInitView,
   NewTokenView,
@@ -18,10 +21,13 @@ import type {
   PresignRequest,
   PresignView,
   PublicKeyView,
+  ReleaseView,
   RotatedTokenView,
   RotationRequest,
+  ScaleView,
   TokenRequest,
   TokenView,
+  VariableView,
 } from "../core/wire.ts";
 import { type ClientOptions, createOpen, type Timeouts } from "./client/open.ts";
 import { type Call, createRequest, list, nothing } from "./client/request.ts";
@@ -58,6 +64,26 @@ export function createClient(options: ClientOptions) {
       post<AppView>(appPath(name), limits, { method: "PATCH", answers: "id" }),
     /** What runs gets its grace to end, and every artifact is removed: as long as the server takes at most. */
     deleteApp: (name: string) => remove(appPath(name), completeMs * 60),
+    variables: (app: string, reveal: boolean) =>
+      get<VariableView[]>(`${appPath(app)}/env${reveal ? "?reveal=1" : ""}`, list),
+    changeEnvironment: (app: string, body: EnvironmentRequest) =>
+      post<EnvironmentChangedView>(`${appPath(app)}/env`, body, { method: "PATCH", answers: "variables" }),
+    releases: (app: string, limit: number) => get<ReleaseView[]>(`${appPath(app)}/releases?limit=${limit}`, list),
+    rollBack: (app: string, body: { version?: number; force?: boolean }) =>
+      post<CreatedReleaseView>(`${appPath(app)}/rollback`, body, { answers: "id", key: crypto.randomUUID() }),
+    restart: (app: string) =>
+      post<CreatedReleaseView>(`${appPath(app)}/restart`, {}, { answers: "id", key: crypto.randomUUID() }),
+    scale: (app: string, replicas: number) =>
+      post<ScaleView>(`${appPath(app)}/scale`, { replicas }, { answers: "replicas" }),
+    lock: (app: string, reason: string) =>
+      post<AppView>(`${appPath(app)}/lock`, { reason }, { method: "PUT", answers: "locked" }),
+    unlock: async (app: string) =>
+      (await request({
+        method: "DELETE",
+        path: `${appPath(app)}/lock`,
+        answers: "locked",
+        timeoutMs: answerMs,
+      })) as AppView,
     publicKeys: (app: string) => everyPage((page) => get<PublicKeyView[]>(`${appPath(app)}/public-keys?${page}`, list)),
     addPublicKey: (app: string, public_key_hex: string) =>
       post<PublicKeyView>(`${appPath(app)}/public-keys`, { public_key_hex }, { answers: "public_key_hex" }),

@@ -14,6 +14,8 @@ export interface CommandContext {
 export interface Command<A extends ArgsDef = ArgsDef> {
   meta: { name: string; description: string; alias?: string };
   args: A;
+  /** Present: any number of arguments more, found in `args._` after the named ones. */
+  rest?: { name: string; description: string };
   /** Whole command lines with what they do, shown by `--help`. */
   examples: [line: string, meaning: string][];
   run(context: CommandContext & { args: ParsedArgs<A> }): Promise<void>;

@@ -13,7 +13,8 @@ export function findCommand([name = "", ...rest]: string[], table: Record<string
   const [verbName, ...arguments_] = rest;
   if (verbName === undefined || verbName === "--help" || verbName === "-h") return { noun: entry, name, rest };
   const verb = Object.hasOwn(entry.verbs, verbName) ? entry.verbs[verbName] : undefined;
-  if (verb === undefined) throw unknownVerb(name, verbName, Object.keys(entry.verbs));
+  // Who forgets the verb of `aether env set KEY=value` must not find the value in an error.
+  if (verb === undefined) throw unknownVerb(name, verbName.replace(/=.*/s, "=…"), Object.keys(entry.verbs));
   return { verb, rest: arguments_ };
 }
 

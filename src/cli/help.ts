@@ -40,7 +40,7 @@ export function nounHelp(name: string, { summary, verbs }: Noun): string {
 }
 
 /** What `aether <command> --help` prints. */
-export function commandHelp({ meta, args, examples }: Command): string {
+export function commandHelp({ meta, args, rest, examples }: Command): string {
   const entries = Object.entries(args);
   const positionals = entries.filter(([, arg]) => arg.type === "positional");
   const flags = entries.filter(([, arg]) => arg.type !== "positional");
@@ -50,12 +50,12 @@ export function commandHelp({ meta, args, examples }: Command): string {
   return [
     `${meta.description}.`,
     "",
-    `USAGE  ${["aether", meta.name, ...usage, "[flags]"].join(" ")}`,
+    `USAGE  ${["aether", meta.name, ...usage, ...(rest ? [`<${rest.name}>...`] : []), "[flags]"].join(" ")}`,
     "",
-    ...section(
-      "ARGUMENTS",
-      positionals.map(([name, arg]) => [name, described(arg)]),
-    ),
+    ...section("ARGUMENTS", [
+      ...positionals.map(([name, arg]): [string, string] => [name, described(arg)]),
+      ...(rest ? [[rest.name, rest.description] as [string, string]] : []),
+    ]),
     ...section(
       "FLAGS",
       flags.map(([name, arg]) => [flagName(name, arg), described(arg)]),

@@ -5,7 +5,7 @@ import { didYouMean } from "../lib/nearest.ts";
 import type { Command } from "./command.ts";
 import { badValue } from "./usage.ts";
 
-type Described = Pick<Command, "meta" | "args">;
+type Described = Pick<Command, "meta" | "args" | "rest">;
 
 const untilDashes = (argv: string[]): string[] => (argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv);
 
@@ -44,7 +44,8 @@ function rejectUnknown(command: Described, argv: string[]): void {
   for (const token of tokens ?? []) {
     if (token.kind === "positional") {
       seen += 1;
-      if (seen > positionals) throw usage(command, `Unexpected argument "${token.value}".`);
+      if (seen > positionals && command.rest === undefined)
+        throw usage(command, `Unexpected argument "${token.value}".`);
     }
     if (token.kind === "option") checkFlag(command, token);
   }

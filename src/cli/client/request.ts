@@ -5,7 +5,7 @@ import { type ClientOptions, createOpen } from "./open.ts";
 
 /** One request as the client's methods describe it. */
 export interface Call {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   body?: unknown;
   key?: string | undefined;

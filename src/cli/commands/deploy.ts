@@ -2,6 +2,7 @@ import { readSigningKey } from "../../config/signing-key.ts";
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
+import { comparePlan } from "../deploy/compare-plan.ts";
 import { type DeployPlan, packProject, planOf } from "../deploy/pack-project.ts";
 import { release } from "../deploy/release.ts";
 import { createReport, type DeployFields } from "../deploy/report.ts";
@@ -14,6 +15,7 @@ export default defineCommand({
   args: {
     dir: { type: "positional", default: ".", description: "The application's folder" },
     "dry-run": { type: "boolean", description: "Detect, install, check and pack; upload and deploy nothing" },
+    plan: { type: "boolean", description: "The same, and say what would change against what runs" },
     "pack-only": { type: "boolean", description: "The same, and leave the artifact in --out" },
     upload: { type: "boolean", default: true, negativeDescription: "Pack, and upload and deploy nothing" },
     out: {
@@ -22,6 +24,10 @@ export default defineCommand({
       description: "Where the artifact is left (with --pack-only: this folder)",
     },
     detach: { type: "boolean", description: "Do not wait until the release answers" },
+    "rollback-on-failure": {
+      type: "boolean",
+      description: "Should the release fail, the app's variables become again those of what runs",
+    },
     build: { type: "boolean", description: "Run scripts.build first" },
     cache: { type: "boolean", default: true, negativeDescription: "Install and compress everything anew" },
     "compression-level": { type: "string", valueHint: "1-12", description: "Smaller or faster" },
@@ -32,6 +38,7 @@ export default defineCommand({
     ["aether deploy", "the application in this folder"],
     ["aether deploy services/shop --app shop", "another folder, and a name"],
     ["aether deploy --dry-run", "see what would be packed"],
+    ["aether deploy --plan", "see what would change"],
     ["aether deploy --pack-only --out dist --json", "an artifact for later, described as JSON"],
     ["url=$(aether deploy -q)", "for scripts: the address, once it answers (--json tells everything)"],
   ],
@@ -43,6 +50,7 @@ export default defineCommand({
     const signingKey = await readSigningKey(context.env);
     await report.describeFailures(signal, async () => {
       const packed = await packProject(plan, { ...context, client, report, signingKey });
+      if (plan.compares) await comparePlan(packed, plan, { ...context, client, report, signingKey });
       if (!plan.deploys) return;
       const patient = createClient({ ...config, signal, patienceMs: restartMs });
       await release(packed, plan, { ...context, client, patient, report, signingKey });

@@ -24,6 +24,22 @@ export const commands: Record<string, Verb | Noun> = {
   list: { summary: "List the applications", load: lazily(() => import("./list.ts")) },
   status: { summary: "Show what runs, and since when", load: lazily(() => import("./status.ts")) },
   logs: { summary: "Show an application's output", load: lazily(() => import("./logs.ts")) },
+  env: {
+    summary: "Set, unset, list and import an app's variables",
+    verbs: {
+      set: { summary: "Set variables, and release with them", load: lazily(() => import("./env/set.ts")) },
+      unset: { summary: "Take variables away", load: lazily(() => import("./env/unset.ts")) },
+      list: { summary: "List them, without their values", load: lazily(() => import("./env/list.ts")) },
+      import: { summary: "Set those of a .env file", load: lazily(() => import("./env/import.ts")) },
+    },
+  },
+  releases: { summary: "List an app's releases", load: lazily(() => import("./releases.ts")) },
+  rollback: { summary: "Return to an earlier release", load: lazily(() => import("./rollback.ts")) },
+  restart: { summary: "Start what runs anew", load: lazily(() => import("./restart.ts")) },
+  scale: { summary: "Say how many replicas an app has", load: lazily(() => import("./scale.ts")) },
+  lock: { summary: "Let nothing be released for a while", load: lazily(() => import("./lock.ts")) },
+  unlock: { summary: "Let releases be made again", load: lazily(() => import("./unlock.ts")) },
+  open: { summary: "Open an application in the browser", load: lazily(() => import("./open.ts")) },
   apps: {
     summary: "List, create, change and delete apps",
     verbs: {

@@ -7,6 +7,7 @@ import { detectApp, detectName } from "../../artifact/project/detect.ts";
 import { type Project, readProject } from "../../artifact/project/project.ts";
 import type { AppConfig } from "../../core/app-config.ts";
 import { parseAppName } from "../../core/app-name.ts";
+import type { Manifest } from "../../core/artifact-layout.ts";
 import { shortDigest } from "../../core/digest.ts";
 import type { SigningKey } from "../../core/signing-key.ts";
 import type { Capabilities } from "../../core/wire.ts";
@@ -28,6 +29,9 @@ export interface DeployPlan {
   /** Somebody wants the artifact itself; after a mere dry run nobody does. */
   keepsArtifact: boolean;
   deploys: boolean;
+  /** Says what a deploy would change against what runs. */
+  compares: boolean;
+  rollbackOnFailure: boolean;
   detach: boolean;
   build: boolean;
   cache: boolean;
@@ -43,6 +47,7 @@ export interface PackedProject {
   path: string;
   digest: string;
   sizeBytes: number;
+  manifest: Manifest;
   /** Hex, by AETHER_SIGNING_KEY. */
   signature?: string;
 }
@@ -57,14 +62,17 @@ export interface DeployContext extends CommandContext {
 export function planOf(args: Record<string, unknown>, { cwd, config }: CommandContext): DeployPlan {
   const dryRun = args["dry-run"] === true;
   const packOnly = args["pack-only"] === true;
-  const deploys = !dryRun && !packOnly && args.upload !== false;
+  const compares = args.plan === true;
+  const deploys = !dryRun && !packOnly && !compares && args.upload !== false;
   const kept = typeof args.out === "string" ? args.out : packOnly ? "." : undefined;
   return {
     folder: resolve(cwd, String(args.dir ?? ".")),
     outFolder: kept === undefined ? join(config.paths.cacheFolder, "artifacts") : resolve(cwd, kept),
     inCache: kept === undefined,
-    keepsArtifact: kept !== undefined || !dryRun,
+    keepsArtifact: kept !== undefined || !(dryRun || compares),
     deploys,
+    compares,
+    rollbackOnFailure: args["rollback-on-failure"] === true,
     detach: args.detach === true,
     build: args.build === true,
     cache: args.cache !== false,
@@ -72,8 +80,8 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
     legacyUpload: args["legacy-upload"] === true,
     note: deploys
       ? null
-      : dryRun
-        ? "dry run: nothing was uploaded or deployed"
+      : dryRun || compares
+        ? `${compares ? "plan" : "dry run"}: nothing was uploaded or deployed`
         : "packed only: nothing was uploaded or deployed",
   };
 }
@@ -127,7 +135,7 @@ async function check(
   plan: DeployPlan,
   { client, output }: DeployContext,
 ): Promise<void> {
-  const platform = plan.deploys ? toPlatform(await client.capabilities()) : undefined;
+  const platform = plan.deploys || plan.compares ? toPlatform(await client.capabilities()) : undefined;
   const findings = await preflight({ project, dependenciesFolder: installed, appConfig: app, platform });
   for (const finding of findings) if (finding.level === "warning") output.warn(withHint(finding));
   const errors = findings.filter(({ level }) => level === "error");
@@ -165,8 +173,9 @@ async function pack({ project, dependencies, app }: Packing, plan: DeployPlan, c
     `Packed ${files} files into ${formatBytes(packed.sizeBytes)} (${shortDigest(packed.digest)}; ${members.reused} of ${members.total} members unchanged)`,
   );
   if (excluded.length > 0) output.step(`Left out: ${summarise(excluded)}`);
-  if (!plan.deploys || packed.sizeBytes > unusualBytes) tellLargest(packed.largest, context);
-  return { path: packed.path, digest: packed.digest, sizeBytes: packed.sizeBytes, ...(await sign(packed, context)) };
+  if (!(plan.deploys || plan.compares) || packed.sizeBytes > unusualBytes) tellLargest(packed.largest, context);
+  const { path, digest, sizeBytes, manifest: made } = packed;
+  return { path, digest, sizeBytes, manifest: made, ...(await sign(packed, context)) };
 }
 
 /** The signature lies beside the artifact, for whoever takes that elsewhere. */

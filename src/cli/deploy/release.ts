@@ -69,6 +69,7 @@ async function deploy(
   const options = {
     ...(replicas === undefined ? {} : { replicas }),
     ...(signature === undefined ? {} : { signature }),
+    ...(plan.rollbackOnFailure ? { rollback_on_failure: true } : {}),
   };
   const body = { app_name: app, digest, config, ...options };
   const { id, status, version } = await patient.createDeployment(body, crypto.randomUUID());

@@ -1,4 +1,5 @@
 import { AetherError } from "../../lib/errors.ts";
+import type { PlannedChanges } from "./planned-changes.ts";
 
 /** `deploy --format json` (design section 5). Before deploying, the later fields are absent. */
 export interface DeployFields {
@@ -19,6 +20,8 @@ export interface DeployFields {
   version?: number;
   uploaded_bytes?: number;
   reused_bytes?: number;
+  /** With --plan: what a deploy would change. */
+  changes?: PlannedChanges;
   timings: Record<string, number>;
 }
 
