@@ -5,6 +5,7 @@ import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
+import releases from "./releases.md" with { type: "text" };
 import signing from "./signing.md" with { type: "text" };
 import storage from "./storage.md" with { type: "text" };
 
@@ -12,6 +13,7 @@ import storage from "./storage.md" with { type: "text" };
 export const documents: Record<string, string> = {
   "getting-started": gettingStarted,
   deploying,
+  releases,
   packing,
   signing,
   events,
