@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseServerUrl } from "./cli.ts";
+import { nodeSelector, tolerations } from "./kubernetes.ts";
 
 const flag = z.enum(["0", "1"], { error: "must be 0 or 1" }).transform((value) => value === "1");
 const wholeNumber = z.coerce.number({ error: "must be a whole number" }).int({ error: "must be a whole number" });
@@ -33,7 +34,11 @@ export const serverVariables = {
   AETHER_DATA_DIR: z.string().optional().describe("Database, artifacts, releases and logs; default: under XDG state"),
   AETHER_PUBLIC_URL: address.optional().describe("The API as people and laptops reach it; default: its host and port"),
   AETHER_INTERNAL_URL: address.optional().describe("The API as applications' agents reach it; default: the public one"),
-  AETHER_APP_DOMAIN: z.string().default("localhost").describe("Applications answer at `<app>.<this domain>`"),
+  AETHER_APP_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "must be a domain such as apps.example.com")
+    .optional()
+    .describe("On Kubernetes: applications answer at `<app>.<this domain>`, by an Ingress; default: none is made"),
   AETHER_CORS_ALLOWED_ORIGINS: origins
     .optional()
     .describe("Origins whose web pages may use the API, separated by commas"),
@@ -123,6 +128,29 @@ export const serverVariables = {
     ),
   AETHER_START_TIMEOUT_SECS: count.min(1).default(60).describe("A release that does not answer by then has failed"),
   AETHER_SUPERVISOR_GRACE_SEC: count.default(10).describe("From SIGTERM to SIGKILL when an application is stopped"),
+  AETHER_RUNTIME: z
+    .enum(["local", "kubernetes"])
+    .default("local")
+    .describe("Where applications run: as processes of this machine, or on the cluster of KUBECONFIG or around us"),
+  AETHER_NAMESPACE: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a namespace's name")
+    .default("aether-apps")
+    .describe("On Kubernetes: where applications run; it must exist"),
+  AETHER_KUBE_CONTEXT: z.string().optional().describe("The kubeconfig's context; default: its current one"),
+  AETHER_RUNTIME_IMAGE: z
+    .string()
+    .default("aether-nodejs:{major}-slim")
+    .describe("The image applications run in, any with Node 18 or newer; {major} is the Node version they ask for"),
+  AETHER_INGRESS_CLASS: z.string().optional().describe("The class of that Ingress; default: the cluster's own"),
+  AETHER_SERVICE_TYPE: z
+    .enum(["ClusterIP", "NodePort", "LoadBalancer"])
+    .default("ClusterIP")
+    .describe("How the cluster exposes each application's Service"),
+  AETHER_NODE_SELECTOR: nodeSelector.optional().describe("Labels of the nodes applications run on: pool=apps,disk=ssd"),
+  AETHER_TOLERATIONS: tolerations
+    .optional()
+    .describe("Taints of nodes that they may run on all the same: pool=apps:NoSchedule"),
   AETHER_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("What the server logs"),
   AETHER_LOG_FORMAT: z.enum(["text", "json"]).optional().describe("Default: text on a terminal, json elsewhere"),
 } as const;

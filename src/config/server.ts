@@ -3,6 +3,7 @@ import { z } from "zod";
 import { testBuildVariables } from "../lib/crash-point.ts";
 import { AetherError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
+import { type KubernetesConfig, kubernetesConfig } from "./kubernetes.ts";
 import { type ObjectStoreConfig, objectStoreConfig } from "./object-store.ts";
 import { readPaths } from "./paths.ts";
 import { commandLineVariables, serverVariables } from "./server-variables.ts";
@@ -23,7 +24,6 @@ export interface ServerConfig {
   dataFolder: string;
   publicUrl: string | undefined;
   internalUrl: string | undefined;
-  appDomain: string;
   databaseUrl: string | undefined;
   tokens: ApiToken[];
   authRequired: boolean;
@@ -54,6 +54,8 @@ export interface ServerConfig {
   requirePresign: boolean;
   requireSignature: boolean;
   webhookAllowPrivate: boolean;
+  /** Absent: applications are processes of this machine. */
+  kubernetes: KubernetesConfig | undefined;
   startTimeoutMs: number;
   graceMs: number;
   logLevel: "debug" | "info" | "warn" | "error";
@@ -96,7 +98,6 @@ function withDefaults(
     dataFolder: values.AETHER_DATA_DIR ?? readPaths(env).dataFolder,
     publicUrl: values.AETHER_PUBLIC_URL,
     internalUrl: values.AETHER_INTERNAL_URL,
-    appDomain: values.AETHER_APP_DOMAIN,
     databaseUrl: values.DATABASE_URL,
     tokens,
     authRequired,
@@ -127,6 +128,7 @@ function withDefaults(
     requireSignature: values.AETHER_REQUIRE_SIGNATURE,
     // Who may reach a server without a token, reaches what is beside it as well.
     webhookAllowPrivate: values.AETHER_WEBHOOK_ALLOW_PRIVATE ?? (loopback && !authRequired),
+    kubernetes: kubernetesConfig(values, env),
     startTimeoutMs: values.AETHER_START_TIMEOUT_SECS * 1000,
     graceMs: values.AETHER_SUPERVISOR_GRACE_SEC * 1000,
     logLevel: values.AETHER_LOG_LEVEL,
