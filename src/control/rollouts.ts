@@ -23,7 +23,7 @@ export interface Rollouts {
 export async function startRollouts(control: Control): Promise<Rollouts> {
   const { runtime, log } = control;
   /** Deployments that the runtime was given, with the public keys and the number of replicas it was given for them. */
-  const applied = new Map<string, { keys: string; replicas: number }>();
+  const applied = new Map<string, { app: string; keys: string; replicas: number }>();
   /** The apps that this process had the runtime run, by their id: a name may come back as another app. */
   const given = new Map<string, string>();
   let writing: Promise<void> = Promise.resolve();
@@ -52,20 +52,26 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     reconcile().catch((error: unknown) => log.error("what ran could not be applied, it is tried again", { error }));
   }
 
-  async function apply(named: WantedDeployment, publicKeys: string[] | undefined): Promise<void> {
-    const { replicas } = named;
+  async function apply(
+    named: WantedDeployment,
+    { publicKeys, followed }: { publicKeys: string[] | undefined; followed: boolean },
+  ): Promise<void> {
+    const { app, replicas } = named;
     const { id, appId } = named.deployment;
     const keys = String(publicKeys);
     const before = applied.get(id);
     if (before?.keys === keys && before.replicas === replicas) return;
-    applied.set(id, { keys, replicas });
-    given.set(appId, named.app);
+    applied.set(id, { app, keys, replicas });
+    given.set(appId, app);
     try {
-      if (before?.keys === keys) return await runtime.scale(named.app, replicas);
-      await runtime.apply({ ...(await toRelease(control, named)), ...(publicKeys ? { publicKeys } : {}) });
+      if (before?.keys === keys) return await runtime.scale(app, replicas);
+      await runtime.apply(
+        { ...(await toRelease(control, named)), ...(publicKeys ? { publicKeys } : {}) },
+        { followed },
+      );
     } catch (error) {
       applied.delete(id);
-      log.error("a release could not be applied", { app: named.app, deployment: id, error });
+      log.error("a release could not be applied", { app, deployment: id, error });
       if (error instanceof AetherError && named.deployment.status === "pending") {
         await fail(id, { reason: "admission_denied", message: messageOf(error), log: [] });
       }
@@ -75,10 +81,18 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   async function reconcileOnce(): Promise<void> {
     const wanted = await listWanted(control);
     const ids = new Set(wanted.map(({ deployment }) => deployment.id));
-    for (const id of applied.keys()) if (!ids.has(id)) applied.delete(id);
+    for (const [id, { app }] of applied) {
+      if (ids.has(id)) continue;
+      await runtime.withdraw?.(app, id);
+      applied.delete(id);
+    }
     await removeGone(new Set(wanted.map(({ deployment }) => deployment.appId)));
     const keys = await demandedKeys(wanted);
-    for (const named of wanted) await apply(named, keys && (keys.get(named.deployment.appId) ?? []));
+    const newest = new Map(wanted.map(({ deployment }) => [deployment.appId, deployment.id]));
+    for (const named of wanted) {
+      const { id, appId } = named.deployment;
+      await apply(named, { publicKeys: keys && (keys.get(appId) ?? []), followed: newest.get(appId) !== id });
+    }
   }
 
   /** Of each app, where signatures are demanded. */

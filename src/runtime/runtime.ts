@@ -28,6 +28,11 @@ export interface Release {
 /** What is known of a release while its row is made. */
 export type UnpinnedRelease = Pick<Release, "app" | "deploymentId" | "version" | "digest" | "config" | "replicas">;
 
+export interface ApplyContext {
+  /** A newer release of the app is applied next: this one only goes on where it runs. */
+  followed?: boolean;
+}
+
 export interface ReplicaStatus {
   /** `shop-v12-0` locally, the pod's name on Kubernetes. */
   name: string;
@@ -75,7 +80,9 @@ export interface Runtime {
   /** Why so many replicas of this configuration cannot run here, asked before it is wanted; undefined when they can. */
   scaleProblem?(wanted: Pick<Release, "config" | "replicas">): string | undefined;
   /** Idempotent: the same release again, with as many replicas or others, starts nothing anew and reports its verdict again. */
-  apply(release: Release): Promise<void>;
+  apply(release: Release, context?: ApplyContext): Promise<void>;
+  /** A release that was pending is wanted no more, as another server knows by now; without a word, nothing changes. */
+  withdraw?(app: string, deploymentId: string): Promise<void>;
   /**
    * From now on so many replicas of whatever release the app has, without a new release: those that run go on. None: the
    * app stops, and starts with the next number. An app that was given nothing yet is left alone.
