@@ -1,0 +1,261 @@
+import type { DeploymentFailure } from "../../core/deployment.ts";
+import type { AppRelease } from "../../k8s/builders/app-release.ts";
+import { objects } from "../../k8s/builders/objects.ts";
+import type { Cluster } from "../../k8s/cluster.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import type { Release, RuntimeEvent } from "../runtime.ts";
+import { type Applied, applyObjects, isRefusal } from "./apply-objects.ts";
+import type { Cause, LogPlace } from "./cause.ts";
+import { driftOf } from "./drift.ts";
+import { nodeProblem } from "./image.ts";
+import { lastLines } from "./logs.ts";
+import { type ClusterSettings, newPins, type Pins, parsePins, toAppRelease } from "./pins.ts";
+import { toFailure } from "./refusal.ts";
+import { judge, type ReleaseView } from "./verdict.ts";
+import { createWorker } from "./worker.ts";
+import type { Deployment, World, WorldChange } from "./world.ts";
+
+export interface DeployedAppOptions {
+  app: string;
+  cluster: Cluster;
+  world: World;
+  settings: ClusterSettings;
+  log: Logger;
+  emit: (event: RuntimeEvent) => void;
+  /** A release has its verdict: what an old one needed may go. */
+  onSettled: () => void;
+  /** How long is waited for what may come by itself. */
+  patienceMs: number;
+}
+
+/** One application on the cluster: the release that is wanted there, and what is known of it. */
+export interface DeployedApp {
+  apply(release: Release, followed: boolean): void;
+  withdraw(deploymentId: string): void;
+  scale(replicas: number): void;
+  /** Something of it changed in the cluster. */
+  changed(change: WorldChange): void;
+  /** Time has passed. */
+  tick(): void;
+  /** Makes the cluster as it ought to be, whatever was done to it. */
+  repair(): void;
+  /** What is wanted now, as the builders get it. */
+  wanted(): AppRelease[];
+  close(): Promise<void>;
+}
+
+interface Candidate {
+  release: Release;
+  pins: Pins;
+}
+
+/** The next release is applied at once; until then the one that runs is not applied again. */
+const followedWithinMs = 5_000;
+/** Somebody put another release there: another server that knows more, most likely, of which the database soon tells. */
+const foreignMs = 15_000;
+const logLines = 50;
+
+/**
+ * A Deployment holds one release. While a new one is pending, that is it, and Kubernetes keeps the old pods until a new one
+ * serves. When it fails, the one that ran is applied again, so that nothing crashes for ever; without one, no replica is left.
+ */
+export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
+  const { app, cluster, world, settings, emit, patienceMs } = options;
+  const log = options.log.with({ app });
+  const closing = new AbortController();
+  const worker = createWorker(converge, closing.signal);
+  let settled: Candidate | undefined;
+  let pending: Candidate | undefined;
+  /** It failed, and nothing ran before: it is kept at no replica. */
+  let parked: Candidate | undefined;
+  let failed: { deploymentId: string; failure: DeploymentFailure } | undefined;
+  let applied: { candidate: Candidate; objects: Applied[] } | undefined;
+  let isJudging = false;
+  /** What is told when the cluster was given what follows from it. */
+  const verdicts: RuntimeEvent[] = [];
+  const fetchLogs = new Map<string, string[]>();
+
+  const target = (): Candidate | undefined => pending ?? settled ?? parked;
+
+  async function converge(): Promise<void> {
+    const candidate = target();
+    try {
+      if (candidate) await applyCandidate(candidate);
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      if (!isRefusal(error)) throw retried(error);
+      if (candidate && candidate === pending) fail(candidate, toFailure(error));
+      else log.error("the cluster refuses a release that ran", { error });
+    } finally {
+      if (!worker.isDue()) for (const verdict of verdicts.splice(0)) emit(verdict);
+    }
+    mendAll();
+    judgeNow();
+  }
+
+  async function applyCandidate(candidate: Candidate): Promise<void> {
+    await world.ready;
+    if (candidate === parked && world.deployment(app) === undefined) return; // nothing that could be stopped
+    const release = toRelease(candidate);
+    const given = await applyObjects(cluster, objects(release), { app, signal: closing.signal });
+    applied = { candidate, objects: given };
+    log.debug("applied", { version: release.version, digest: release.digest });
+  }
+
+  function toRelease(candidate: Candidate): AppRelease {
+    const release = toAppRelease(candidate.release, { pins: candidate.pins, settings, isKept: world.hasAgent });
+    if (candidate === parked) return { ...release, replicas: 0 };
+    return world.isAutoscaled(app) ? { ...release, replicas: undefined } : release;
+  }
+
+  /** While objects are applied, our own changes are seen; what others did meanwhile is looked for afterwards. */
+  function mendAll(): void {
+    const live = { Deployment: world.deployment(app), Service: world.service(app) };
+    for (const [kind, object] of Object.entries(live) as [keyof typeof live, Deployment | undefined][]) {
+      if (object) mend({ kind, type: "changed", metadata: object.metadata });
+    }
+  }
+
+  function mend(change: WorldChange): void {
+    const wanted = target();
+    if (applied === undefined || applied.candidate !== wanted) return;
+    const drift = driftOf(change, { applied: applied.objects, deploymentId: wanted.release.deploymentId });
+    if (drift === undefined) return;
+    log.info("somebody changed what was applied", { kind: change.kind, drift });
+    if (drift === "foreign") worker.wake(foreignMs);
+    else worker.wakeGently();
+  }
+
+  function retried(error: unknown): unknown {
+    log.warn("the cluster could not be given a release, it is tried again", { why: messageOf(error) });
+    return error;
+  }
+
+  function judgeNow(): void {
+    if (pending === undefined || applied?.candidate !== pending || isJudging) return;
+    const judgement = judge(viewOf(pending), { now: Date.now(), forMs: patienceMs });
+    if (judgement.is === "running") settle(pending);
+    else if (judgement.is === "failed") void conclude(pending, judgement);
+    else if (judgement.readFetchLogOf !== undefined) void readFetchLog(judgement.readFetchLogOf);
+  }
+
+  function viewOf({ release }: Candidate): ReleaseView {
+    const isOf = ({ metadata }: { metadata?: { annotations?: Record<string, string> } }) =>
+      metadata?.annotations?.["aether.dev/deployment"] === release.deploymentId;
+    const pods = world.pods(app).filter(isOf);
+    return {
+      release: toRelease(pending as Candidate),
+      deployment: world.deployment(app),
+      replicaSet: world.replicaSets(app).find(({ spec }) => isOf(spec?.template ?? {})),
+      pods,
+      warnings: world.warnings(pods),
+      fetchLogs,
+    };
+  }
+
+  function settle(candidate: Candidate): void {
+    settled = candidate;
+    pending = undefined;
+    parked = undefined;
+    log.info("a release serves", { version: candidate.release.version });
+    emit({ type: "running", app, deploymentId: candidate.release.deploymentId });
+    options.onSettled();
+  }
+
+  async function conclude(candidate: Candidate, { reason, message, log: place }: Cause): Promise<void> {
+    isJudging = true;
+    const lines = place ? await read(place) : [];
+    isJudging = false;
+    if (pending === candidate) fail(candidate, { reason, message, log: lines });
+    else judgeNow();
+  }
+
+  function fail(candidate: Candidate, failure: DeploymentFailure): void {
+    const { deploymentId, version } = candidate.release;
+    log.warn("a release failed", { version, reason: failure.reason, why: failure.message });
+    failed = { deploymentId, failure };
+    pending = undefined;
+    if (settled === undefined) parked = candidate;
+    verdicts.push({ type: "failed", app, deploymentId, failure });
+    worker.wake();
+    options.onSettled();
+  }
+
+  async function readFetchLog(pod: string): Promise<void> {
+    isJudging = true;
+    fetchLogs.set(pod, await read({ pod, container: "fetch", previous: false }));
+    isJudging = false;
+    judgeNow();
+    fetchLogs.delete(pod); // it is read anew the next time
+  }
+
+  /** A verdict without its log is better than none. */
+  async function read(place: LogPlace): Promise<string[]> {
+    try {
+      return await lastLines(cluster, { namespace: settings.namespace, place, count: logLines });
+    } catch (error) {
+      log.warn("the log of a pod could not be read", { ...place, why: messageOf(error) });
+      return [];
+    }
+  }
+
+  function begin(release: Release, pins: Pins): void {
+    const { deploymentId } = release;
+    const problem = nodeProblem(pins.image, release.config?.node);
+    pending = { release, pins };
+    if (problem === undefined) {
+      worker.wake();
+      return;
+    }
+    pending = undefined;
+    failed = { deploymentId, failure: { reason: "unschedulable", message: problem, log: [] } };
+    emit({ type: "failed", app, deploymentId, failure: failed.failure });
+  }
+
+  const isOf = (candidate: Candidate | undefined, id: string): candidate is Candidate =>
+    candidate?.release.deploymentId === id;
+
+  return {
+    apply(release, followed) {
+      const { deploymentId } = release;
+      const known = [pending, settled].find((one) => isOf(one, deploymentId));
+      if (known) known.release = release;
+      if (known && known === settled) {
+        emit({ type: "running", app, deploymentId });
+        return worker.wake();
+      }
+      const pins = known?.pins ?? parsePins(release.pins) ?? newPins(settings, release);
+      if (release.established) {
+        settled = known ?? { release, pins };
+        if (known === pending) pending = undefined;
+        return worker.wake(followed ? followedWithinMs : 0);
+      }
+      if (failed?.deploymentId === deploymentId) {
+        return emit({ type: "failed", app, deploymentId, failure: failed.failure });
+      }
+      if (known) return worker.wake();
+      begin(release, pins);
+    },
+    withdraw(deploymentId) {
+      if (!isOf(pending, deploymentId)) return;
+      pending = undefined;
+      worker.wake();
+    },
+    scale(replicas) {
+      for (const one of [settled, pending]) if (one) one.release = { ...one.release, replicas };
+      worker.wake();
+    },
+    changed(change) {
+      if (!worker.isBusy()) mend(change);
+      judgeNow();
+    },
+    tick: judgeNow,
+    repair: () => worker.wake(),
+    wanted: () => [pending, settled, parked].flatMap((one) => (one ? [toRelease(one)] : [])),
+    async close() {
+      closing.abort();
+      await worker.ended();
+    },
+  };
+}

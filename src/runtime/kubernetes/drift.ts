@@ -1,0 +1,24 @@
+import { isNewer } from "../../k8s/reflected-store.ts";
+import type { Applied } from "./apply-objects.ts";
+import type { WorldChange } from "./world.ts";
+
+/** What somebody did to an object of ours: `foreign` is that it holds another release, which may be right. */
+export type Drift = "repair" | "foreign" | undefined;
+
+/** Whether an object is no longer as it was applied. Fields that we never set are nobody's drift but their owner's. */
+export function driftOf(
+  { kind, type, metadata }: WorldChange,
+  { applied, deploymentId }: { applied: Applied[]; deploymentId: string },
+): Drift {
+  const ours = applied.find((one) => one.kind === kind && one.name === metadata?.name);
+  if (ours === undefined) return undefined;
+  if (type === "deleted") return metadata?.uid === ours.uid ? "repair" : undefined;
+  if (metadata?.uid !== ours.uid) return "repair";
+  const { generation = 0, resourceVersion = "", annotations = {} } = metadata ?? {};
+  const isChanged =
+    kind === "Deployment"
+      ? generation > ours.generation || annotations["aether.dev/deployment"] !== deploymentId
+      : isNewer(resourceVersion, ours.resourceVersion ?? "");
+  if (!isChanged || !isNewer(resourceVersion, ours.resourceVersion ?? "")) return undefined; // from before we applied
+  return kind === "Deployment" && annotations["aether.dev/deployment"] !== deploymentId ? "foreign" : "repair";
+}

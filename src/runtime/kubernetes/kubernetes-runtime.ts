@@ -1,0 +1,176 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
+import { secretName } from "../../k8s/builders/secret.ts";
+import type { Cluster } from "../../k8s/cluster.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import type { Runtime, RuntimeEvent } from "../runtime.ts";
+import { appUrl } from "./app-url.ts";
+import { collect } from "./collect.ts";
+import { createDeployedApp, type DeployedApp } from "./deployed-app.ts";
+import { libcOf } from "./image.ts";
+import { readPodLogs } from "./logs.ts";
+import { findNodes, type Nodes } from "./nodes.ts";
+import { type ClusterSettings, newPins } from "./pins.ts";
+import { toReplicas } from "./pod-status.ts";
+import { assertUsable } from "./preconditions.ts";
+import { removeAppObjects } from "./remove-app.ts";
+import { type World, watchWorld } from "./world.ts";
+
+export interface KubernetesRuntimeOptions {
+  cluster: Cluster;
+  settings: Omit<ClusterSettings, "agent">;
+  /** The agent's text. */
+  agent: string;
+  log: Logger;
+  /** How long is waited for nodes, volumes, an answer: what may come by itself. */
+  startTimeoutMs: number;
+}
+
+export interface KubernetesRuntime extends Runtime {
+  readonly kind: "kubernetes";
+}
+
+/** What was changed where no watch looks is found by then. */
+const repairEveryMs = 300_000;
+const tickMs = 1_000;
+
+/** Applications as Deployments of a cluster. Nothing is asked of it before `start`. */
+export function createKubernetesRuntime(options: KubernetesRuntimeOptions): KubernetesRuntime {
+  const { cluster, log, startTimeoutMs } = options;
+  const agent = { source: options.agent, hash: createHash("sha256").update(options.agent).digest("hex") };
+  const settings: ClusterSettings = { ...options.settings, agent };
+  const { namespace } = settings;
+  const apps = new Map<string, DeployedApp>();
+  const removing = new Map<string, Promise<void>>();
+  const timers: ReturnType<typeof setInterval>[] = [];
+  let world: World | undefined;
+  let nodes: Promise<Nodes> | undefined;
+  let knownNodes: Nodes | undefined;
+  let collecting: Promise<void> = Promise.resolve();
+  let observe: (event: RuntimeEvent) => void = () => undefined;
+
+  function seen(): World {
+    if (world) return world;
+    throw new Error("The Kubernetes runtime was used before it was started.");
+  }
+
+  function deployedApp(app: string): DeployedApp {
+    const deployed =
+      apps.get(app) ??
+      createDeployedApp({
+        app,
+        cluster,
+        world: seen(),
+        settings,
+        log,
+        emit: (event) => observe(event),
+        onSettled: collectSoon,
+        patienceMs: startTimeoutMs,
+      });
+    apps.set(app, deployed);
+    return deployed;
+  }
+
+  function collectSoon(): void {
+    collecting = collecting.then(async () => {
+      const wanted = [...apps.values()].flatMap((app) => app.wanted());
+      const inUse = new Set(
+        wanted
+          .flatMap((one) => [secretName(one), agentConfigMapName(one), authoritiesConfigMapName(one)])
+          .filter((name) => name !== undefined),
+      );
+      await collect(cluster, { namespace, inUse })
+        .then((gone) => gone.length > 0 && log.info("removed what no pod needs any more", { gone }))
+        .catch((error: unknown) => log.warn("what no pod needs could not be removed", { why: messageOf(error) }));
+    });
+  }
+
+  function someNodes(): Promise<Nodes> {
+    nodes ??= findNodes(cluster).then((found) => {
+      knownNodes = found;
+      return found;
+    });
+    nodes.catch(() => {
+      nodes = undefined; // asked again
+    });
+    return nodes;
+  }
+
+  return {
+    kind: "kubernetes",
+    async start(observer) {
+      observe = observer;
+      await assertUsable(cluster, { namespace, log });
+      world = watchWorld(cluster, {
+        namespace,
+        log,
+        onChange: (app, change) => apps.get(app)?.changed(change),
+        onAgentGone: () => {
+          for (const app of apps.values()) app.repair();
+        },
+      });
+      const repair = () => {
+        for (const app of apps.values()) app.repair();
+        collectSoon();
+      };
+      const tick = () => {
+        for (const app of apps.values()) app.tick();
+      };
+      timers.push(setInterval(tick, tickMs), setInterval(repair, repairEveryMs));
+      void someNodes().catch((error: unknown) =>
+        log.warn("the cluster's nodes are not known", { why: messageOf(error) }),
+      );
+      await Promise.race([world.ready, sleep(firstReadMs, undefined, { ref: false })]);
+    },
+    async check() {
+      await cluster.version();
+      const problem = seen().problem();
+      if (problem !== undefined) throw problem;
+    },
+    async platform() {
+      const { arch } = await someNodes();
+      return { os: "linux", arch, libc: libcOf(settings.runtimeImage) };
+    },
+    pins: async (release) => newPins(settings, release),
+    async apply(release, { followed = false } = {}) {
+      await removing.get(release.app); // one of the same name was removed just now
+      deployedApp(release.app).apply(release, followed);
+    },
+    async withdraw(app, deploymentId) {
+      apps.get(app)?.withdraw(deploymentId);
+    },
+    async scale(app, replicas) {
+      apps.get(app)?.scale(replicas);
+    },
+    async remove(app) {
+      const deployed = apps.get(app);
+      const before = removing.get(app);
+      const done = (async () => {
+        await before?.catch(() => {}); // whoever asked for that one was told
+        await deployed?.close();
+        apps.delete(app);
+        await removeAppObjects(cluster, { namespace, app, withinMs: settings.graceSeconds * 1_000 + removalMs });
+      })();
+      removing.set(app, done);
+      await done.finally(() => removing.get(app) === done && removing.delete(app));
+      collectSoon();
+    },
+    async replicas(app) {
+      return toReplicas(seen().pods(app));
+    },
+    logs: (app, query, signal) => readPodLogs({ cluster, namespace, pods: () => seen().pods(app) }, query, signal),
+    url: (app) => appUrl({ app, world: seen(), settings, wanted: apps.get(app)?.wanted()[0], nodes: knownNodes }),
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await Promise.all([...apps.values()].map((app) => app.close()));
+      await collecting;
+      await world?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const firstReadMs = 5_000;
+/** Beyond the grace of the pods: the drain before, and the cluster's own bookkeeping. */
+const removalMs = 45_000;

@@ -1,0 +1,41 @@
+import { isDigest } from "../../core/digest.ts";
+import { podContainers } from "../../core/pod-agent.ts";
+import type { ReplicaStatus } from "../runtime.ts";
+import { container } from "./cause.ts";
+import type { Pod } from "./world.ts";
+
+/** The pods of an application as replicas, newest release first. */
+export function toReplicas(pods: Pod[]): ReplicaStatus[] {
+  return pods
+    .map(toReplica)
+    .filter((replica) => replica !== undefined)
+    .sort((one, other) => other.version - one.version || (one.name < other.name ? -1 : 1));
+}
+
+function toReplica(pod: Pod): ReplicaStatus | undefined {
+  const { name = "", annotations = {}, creationTimestamp = "" } = pod.metadata ?? {};
+  const digest = annotations["aether.dev/digest"] ?? "";
+  if (!isDigest(digest)) return undefined; // somebody's own pod with our label
+  const restarts = [podContainers.fetch, podContainers.app].map((one) => container(pod, one)?.restartCount ?? 0);
+  return {
+    name,
+    digest,
+    version: Number(annotations["aether.dev/version"]),
+    ...stateOf(pod, creationTimestamp),
+    restarts: restarts.reduce((sum, count) => sum + count, 0),
+  };
+}
+
+function stateOf(pod: Pod, createdAt: string): Pick<ReplicaStatus, "state" | "since"> {
+  const { deletionTimestamp } = pod.metadata ?? {};
+  if (deletionTimestamp !== undefined) return { state: "stopping", since: at(deletionTimestamp) };
+  const ready = pod.status?.conditions?.find(({ type }) => type === "Ready");
+  const since = at(ready?.lastTransitionTime ?? createdAt);
+  if (ready?.status === "True") return { state: "running", since };
+  if (pod.status?.phase === "Failed") return { state: "failed", since };
+  const { restartCount = 0 } = container(pod, podContainers.app) ?? {};
+  return { state: restartCount > 0 ? "restarting" : "starting", since };
+}
+
+/** Kubernetes writes whole seconds; we write milliseconds everywhere. */
+const at = (time: string): string => new Date(time).toISOString();
