@@ -20,7 +20,7 @@ const allowed: Record<string, string[]> = {
   control: ["storage", "db", "runtime", "telemetry", "config", "core", "lib"],
   pollers: ["control", "telemetry", "core", "lib"],
   server: ["control", "telemetry", "config", "storage", "docs", "core", "lib"],
-  serve: ["server", "control", "pollers", "runtime", "db", "storage", "telemetry", "config", "core", "lib"],
+  serve: ["server", "control", "pollers", "runtime", "k8s", "db", "storage", "telemetry", "config", "core", "lib"],
   docs: [],
   cli: ["artifact", "config", "core", "lib"],
 };

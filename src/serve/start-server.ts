@@ -23,9 +23,10 @@ import { openRuntime } from "./open-runtime.ts";
 
 export interface ServerSummary {
   api: string;
-  /** The pattern of applications' addresses. */
-  apps: string;
-  gateway: string;
+  /** The pattern of applications' addresses; null where there is none. */
+  apps: string | null;
+  /** Null where something else routes to applications. */
+  gateway: string | null;
   port: number;
   data_dir: string;
   pid: number;
@@ -59,7 +60,10 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   stack.defer(() => api.close(config.graceMs));
   const addresses = addressesOf(config, api.port);
   const agentToken = randomBytes(32).toString("hex");
-  const { runtime, gateway } = await openRuntime({ config, env, dataFolder, addresses, agentToken, log }, stack);
+  const { runtime, gateway, appsUrl, identifyPod } = await openRuntime(
+    { config, env, dataFolder, addresses, agentToken, log },
+    stack,
+  );
   const { database, storage, secrets } = await openData({ config, dataFolder, addresses, log, now }, stack);
 
   const { db, check: checkDatabase } = database;
@@ -85,6 +89,7 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     tokens: config.tokens,
     authRequired: config.authRequired,
     agentToken,
+    identifyPod,
     ownHosts: addresses.hostsOf(ownNames(config)),
     rateLimit: config.rateLimit,
     corsAllowedOrigins: config.corsAllowedOrigins,
@@ -117,19 +122,19 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
   stack.defer(async () => {
     stopping.abort(); // open streams end by it
     // Whoever asked is still answered, while everything below is there.
-    await Promise.all([polling.end(config.graceMs), api.close(config.graceMs), gateway.stop(config.graceMs)]);
+    await Promise.all([polling.end(config.graceMs), api.close(config.graceMs), gateway?.stop(config.graceMs)]);
   });
 
   const parts = stack.move();
   const summary = {
     api: addresses.public,
-    apps: gateway.url("<app>"),
-    gateway: `http://${config.host}:${gateway.port}`,
+    apps: appsUrl,
+    gateway: gateway ? `http://${config.host}:${gateway.port}` : null,
     port: api.port,
     data_dir: dataFolder.path,
     pid: process.pid,
   };
-  log.info("ready", { ...summary, database: database.kind, storage: storage.kind });
+  log.info("ready", { ...summary, database: database.kind, storage: storage.kind, runtime: runtime.kind });
   return {
     summary,
     async until(signal) {

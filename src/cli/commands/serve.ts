@@ -42,10 +42,13 @@ export default defineCommand({
     const { startServer } = await import("../../serve/start-server.ts");
     const server = await startServer({ config, env, isInteractive: output.isInteractive });
     if (output.isJson) output.json(server.summary);
-    else output.done(`aether is ready: the API at ${server.summary.api}, applications at ${server.summary.apps}`);
+    else output.done(readyLine(server.summary));
     await server.until(signal);
   },
 });
+
+const readyLine = ({ api, apps }: { api: string; apps: string | null }): string =>
+  `aether is ready: the API at ${api}, applications ${apps === null ? "on Kubernetes" : `at ${apps}`}`;
 
 /** A port as it was given; a wrong one is the command line's mistake, not the environment's. */
 function portOf(flag: string, value: string | undefined): string | undefined {
