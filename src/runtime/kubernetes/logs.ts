@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine, LogQuery } from "../../core/log-line.ts";
 import { podContainers } from "../../core/pod-agent.ts";
 import type { Cluster, PodLogOptions } from "../../k8s/cluster.ts";
@@ -36,11 +37,26 @@ export async function lastLines(
   cluster: Cluster,
   { namespace, place, count }: { namespace: string; place: LogPlace; count: number },
 ): Promise<string[]> {
-  const { pod, container, previous } = place;
-  const options = { container, tailLines: count, ...(previous ? { previous } : {}) };
-  const lines = await cluster.logs({ namespace, name: pod }, options, AbortSignal.timeout(5_000));
-  return Array.fromAsync(lines);
+  const { pod, container } = place;
+  // A container that crashes again and again is another one by the time it is asked for: then the other run is tried.
+  for (let attempt = 0; ; attempt += 1) {
+    const isLast = attempt >= 5;
+    const previous = attempt % 2 === 0 ? place.previous : !place.previous;
+    const options = { container, tailLines: count, ...(previous ? { previous } : {}) };
+    try {
+      const lines = await cluster.logs({ namespace, name: pod }, options, AbortSignal.timeout(5_000));
+      const all = await Array.fromAsync(lines);
+      if (!all.some((line) => lost.test(line))) return all;
+      if (isLast) return [];
+    } catch (error) {
+      if (isLast || !isClusterError(error, "invalid")) throw error;
+    }
+    await sleep(200);
+  }
 }
+
+/** What the kubelet answers, as if it were the log. */
+const lost = /^unable to retrieve container logs for /;
 
 async function* linesOf(
   cluster: Cluster,

@@ -69,6 +69,8 @@ function unstarted(pod: Pod, warnings: Warning[], { now, forMs }: Patience): Cau
   if (startTime === undefined || now - Date.parse(startTime) < forMs) return undefined;
   const newest = warnings.toSorted((one, other) => (one.at < other.at ? 1 : -1))[0];
   if (newest === undefined) return undefined;
+  const pull = warnings.find(({ message }) => message.startsWith("Failed to pull image"));
+  if (pull) return { reason: "image_pull", message: sentence(pull.message) };
   return {
     reason: "progress_deadline",
     message: `The pod does not start (${newest.reason}): ${sentence(newest.message)}`,
