@@ -1,6 +1,6 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import { deployments } from "../db/schema.ts";
-import { recordTransition } from "./audit.ts";
+import { recordTransitions } from "./audit.ts";
 import { type Control, system } from "./control.ts";
 import { deploymentColumns } from "./deployments.ts";
 
@@ -33,11 +33,11 @@ export function removeFailedDeployments({ db, now, settings }: Control): Promise
       ids.length === 0
         ? []
         : await tx.delete(deployments).where(inArray(deployments.id, ids)).returning(deploymentColumns);
-    for (const { id, appId, digest, version } of removed) {
-      const detail = { digest, version };
-      const change = { before: "failed", after: "removed", at, detail };
-      await recordTransition(tx, system, { subject: "deployment", id, appId, ...change });
-    }
+    const transitions = removed.map(({ id, appId, digest, version }) => ({
+      ...{ subject: "deployment" as const, id, appId, before: "failed", after: "removed", at },
+      detail: { digest, version },
+    }));
+    await recordTransitions(tx, system, transitions);
     return removed.length;
   });
 }
