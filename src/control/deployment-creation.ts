@@ -81,9 +81,9 @@ async function getDeployable(
   tx: Tx,
   { app, digest, signed, ...by }: { app: App; digest: Digest; signed: Signed | undefined; actor: Actor; at: Date },
 ): Promise<NamedArtifact> {
-  const unsigned = await getStoredArtifact({ db: tx }, digest, [app.name]);
-  if (signed) await attachSignature(tx, unsigned.artifact, { signed, ...by });
-  const found = signed ? await getStoredArtifact({ db: tx }, digest, [app.name]) : unsigned;
+  const known = await getStoredArtifact({ db: tx }, digest, [app.name]);
+  const isNew = signed !== undefined && (await attachSignature(tx, known.artifact, { signed, ...by }));
+  const found = isNew ? await getStoredArtifact({ db: tx }, digest, [app.name]) : known;
   assertSigned(control, found);
   return found;
 }

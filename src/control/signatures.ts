@@ -57,16 +57,17 @@ export async function completeSigned(
   return { artifact, duplicate, verified };
 }
 
-/** Keeps a verified signature beside its artifact, in place of an older one. */
+/** Keeps a verified signature beside its artifact, in place of an older one; false when it was there already. */
 export async function attachSignature(
   tx: Tx,
   { id, appId, digest, ...before }: Artifact,
   { signed, actor, at }: { signed: Signed; actor: Actor; at: Date },
-): Promise<void> {
-  if (before.signature === signed.signature && before.signedBy === signed.signedBy) return;
+): Promise<boolean> {
+  if (before.signature === signed.signature && before.signedBy === signed.signedBy) return false;
   await tx.update(artifacts).set(signed).where(eq(artifacts.id, id));
   const detail = { digest, signed_by: signed.signedBy };
   await recordTransition(tx, actor, { subject: "artifact", id, appId, before: "stored", after: "signed", at, detail });
+  return true;
 }
 
 /** The gate of AETHER_REQUIRE_SIGNATURE: `signature_required` unless a key that is active now has signed. */
