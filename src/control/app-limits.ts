@@ -1,9 +1,10 @@
 import { eq } from "drizzle-orm";
 import { apps } from "../db/schema.ts";
-import { type App, getApp } from "./apps.ts";
+import { lockAppNamed } from "./app-lock.ts";
+import type { App } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
-import { lockLiveApp } from "./live-app.ts";
+import { assertLive } from "./live-app.ts";
 
 /** What replaces the server's quotas and retention for one app; null is the server's own. */
 export type AppLimits = Pick<App, "maxArtifacts" | "maxTotalBytes" | "retainLatest" | "retainMaxAgeSecs">;
@@ -15,9 +16,9 @@ export async function setAppLimits(
   limits: Partial<AppLimits>,
   actor: Actor,
 ): Promise<App> {
-  const { id } = await getApp(db, name);
   return db.transaction(async (tx) => {
-    const before = await lockLiveApp(tx, id);
+    const before = assertLive(await lockAppNamed(tx, name));
+    const { id } = before;
     const changed = Object.fromEntries(
       Object.entries(limits).filter(([key, value]) => before[key as keyof App] !== value),
     );

@@ -1,7 +1,7 @@
 import { asc, eq, isNotNull } from "drizzle-orm";
 import { apps, artifacts, deployments, publicKeys } from "../db/schema.ts";
-import { lockApp } from "./app-lock.ts";
-import { type App, getApp } from "./apps.ts";
+import { findLockedApp, lockAppNamed } from "./app-lock.ts";
+import type { App } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import { type Actor, type Control, system } from "./control.ts";
 import type { Rollouts } from "./rollouts.ts";
@@ -30,9 +30,9 @@ export async function finishRemovals(control: Control, rollouts: Removing, signa
 
 /** From its commit on, the app takes no upload, no deployment and no key, and nothing of it is applied. */
 async function beginRemoval({ db, now }: Control, name: string, actor: Actor): Promise<App> {
-  const { id } = await getApp(db, name);
   return db.transaction(async (tx) => {
-    const app = await lockApp(tx, id);
+    const app = await lockAppNamed(tx, name);
+    const { id } = app;
     if (app.deletingAt !== null) return app;
     const at = now();
     await tx.update(apps).set({ deletingAt: at }).where(eq(apps.id, id));
@@ -60,8 +60,7 @@ async function removeBytes({ db, storage }: Control, app: App): Promise<void> {
 
 async function removeRows({ db, now }: Control, { id, name }: App, actor: Actor): Promise<void> {
   await db.transaction(async (tx) => {
-    const [app] = await tx.select().from(apps).where(eq(apps.id, id)).for("update");
-    if (!app) return; // another server was faster
+    if (!(await findLockedApp(tx, id))) return; // another server was faster
     await tx.delete(deployments).where(eq(deployments.appId, id));
     await tx.delete(artifacts).where(eq(artifacts.appId, id));
     await tx.delete(publicKeys).where(eq(publicKeys.appId, id));

@@ -4,11 +4,11 @@ import { parsePublicKey } from "../core/signature.ts";
 import type { Queryable, Tx } from "../db/client.ts";
 import { publicKeys } from "../db/schema.ts";
 import { AetherError } from "../lib/errors.ts";
-import { lockApp } from "./app-lock.ts";
+import { lockAppNamed } from "./app-lock.ts";
 import { getApp } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
 import type { Actor, Control } from "./control.ts";
-import { lockLiveApp } from "./live-app.ts";
+import { assertLive } from "./live-app.ts";
 import type { Page } from "./page.ts";
 
 export type PublicKey = typeof publicKeys.$inferSelect;
@@ -48,9 +48,8 @@ export async function activeKeysOf(db: Queryable, appIds: string[]): Promise<Map
 /** Lets a key sign for an app. Again is harmless; a revoked one never comes back, for it may have been stolen. */
 export async function addKey(control: Control, appName: string, hex: string, actor: Actor): Promise<PublicKey> {
   const publicKeyHex = parsePublicKey(hex);
-  const { id: appId } = await getApp(control.db, appName);
   return control.db.transaction(async (tx) => {
-    await lockLiveApp(tx, appId);
+    const { id: appId } = assertLive(await lockAppNamed(tx, appName));
     const known = await findKey(tx, appId, publicKeyHex);
     if (known?.active) return known;
     if (known) throw revokedBefore();
@@ -68,9 +67,8 @@ export async function addKey(control: Control, appName: string, hex: string, act
 
 /** Ends what a key vouches for: what it signed is unsigned from now on. Again is harmless. */
 export async function revokeKey(control: Control, appName: string, hex: string, actor: Actor): Promise<void> {
-  const { id: appId } = await getApp(control.db, appName);
   await control.db.transaction(async (tx) => {
-    await lockApp(tx, appId); // a deployment that is being decided sees the key either active or revoked
+    const { id: appId } = await lockAppNamed(tx, appName); // a deployment being decided sees it either active or revoked
     const known = await findKey(tx, appId, hex);
     if (!known) throw new AetherError("not_found", `The app "${appName}" has no such public key.`, { hint: seeKeys });
     if (!known.active) return;
