@@ -21,6 +21,7 @@ test("aether audit and aether webhooks tell and steer what happens", async () =>
   const listed = await runJson(user, ["webhooks", "list", ...at]);
   expect(listed.json.webhooks.map(({ app }: { app: string }) => app)).toEqual([null, "shop"]);
   expect(listed.stdout).not.toContain(created.json.secret);
+  expect((await user.run(["webhooks", "list", ...at])).stdout).toMatch(/STATE.*\n.*\bactive\b/);
   expect((await user.run(["webhooks", "remove", created.json.id, ...at])).code).toBe(0);
   expect((await runJson(user, ["webhooks", "list", ...at])).json.webhooks).toHaveLength(1);
   expect(await runJson(user, ["webhooks", "remove", created.json.id, ...at])).toMatchObject({
@@ -29,7 +30,13 @@ test("aether audit and aether webhooks tell and steer what happens", async () =>
   });
 
   const audit = await runJson(user, ["audit", "--app", "shop", "--since", "1h", ...at]);
-  expect(audit.json).toMatchObject({ audit: [{ action: "app.created", app: "shop", actor: "anonymous" }] });
+  const by = { app: "shop", actor: "anonymous" };
+  expect(audit.json).toMatchObject({
+    audit: [
+      { action: "webhook.created", ...by },
+      { action: "app.created", ...by },
+    ],
+  });
   const text = await user.run(["audit", ...at]);
   expect(text.stdout).toContain("app.created");
   expect((await user.run(["audit", "--action", "app.deleted", ...at])).stdout).toBe("");
