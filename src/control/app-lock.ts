@@ -10,15 +10,9 @@ import { type App, unknownApp } from "./apps.ts";
  * takes it takes it before any row of the app's artifacts and deployments, so that no two wait for each other.
  */
 export async function lockApp(tx: Tx, id: string): Promise<App> {
-  const app = await findLockedApp(tx, id);
+  const [app] = await tx.select().from(apps).where(eq(apps.id, id)).for("update");
   if (app) return app;
   throw new AetherError("not_found", "The app was removed meanwhile.");
-}
-
-/** The same, for whom an app that is gone is no failure. */
-export async function findLockedApp(tx: Tx, id: string): Promise<App | undefined> {
-  const [app] = await tx.select().from(apps).where(eq(apps.id, id)).for("update");
-  return app;
 }
 
 /** The same by name, `not_found` where there is none. */

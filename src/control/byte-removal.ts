@@ -96,6 +96,6 @@ export async function untilFree<T>({ settings }: Control, attempt: () => Promise
 }
 
 const stillRemoving = (): AetherError =>
-  new AetherError("service_unavailable", "What was stored of this digest before is still being removed.", {
+  new AetherError("service_unavailable", "What was stored there before is still being removed.", {
     hint: "Try again in two minutes at most, when the storage answers.",
   });

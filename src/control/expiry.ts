@@ -5,6 +5,7 @@ import { AetherError } from "../lib/errors.ts";
 import { getApp } from "./apps.ts";
 import { claimExpired, giveUp, removeBytes, untilFree } from "./byte-removal.ts";
 import type { Actor, Control } from "./control.ts";
+import { lockIfLive, lockLiveApp } from "./live-app.ts";
 import { transact } from "./transactions.ts";
 import { startTurn } from "./turn.ts";
 import type { Artifact } from "./uploads.ts";
@@ -27,6 +28,7 @@ function claimGivenUp(
   { appId, digest, actor }: { appId: string; digest: Digest; actor: Actor },
 ): Promise<{ known: boolean; claimed?: Artifact | undefined }> {
   return transact(control, async (tx) => {
+    await lockLiveApp(tx, appId);
     const [artifact] = await tx
       .select()
       .from(artifacts)
@@ -44,11 +46,12 @@ function claimGivenUp(
 export async function expirePendingUploads(control: Control, actor: Actor, signal?: AbortSignal): Promise<number> {
   const { db, now } = control;
   const isOverdue = and(eq(artifacts.status, "pending"), sql`${artifacts.expiresAt} < ${now().toISOString()}`);
-  const overdue = await db.select({ id: artifacts.id }).from(artifacts).where(isOverdue).limit(500);
+  const overdue = await db.select().from(artifacts).where(isOverdue).limit(500);
   const turn = startTurn(control, signal);
   const nameOf = ({ id }: { id: string }) => ({ artifact: id });
-  const expired = await turn.each(overdue, nameOf, async ({ id }) => {
+  const expired = await turn.each(overdue, nameOf, async ({ id, appId }) => {
     const given = await transact(control, async (tx) => {
+      if (!(await lockIfLive(tx, appId))) return undefined;
       const [artifact] = await tx
         .select()
         .from(artifacts)

@@ -7,6 +7,7 @@ import { hasLapsed } from "./artifact-lease.ts";
 import { recordArtifact } from "./artifact-record.ts";
 import { claimExpired, hasBytesLeft, removeBytes } from "./byte-removal.ts";
 import { type Control, system } from "./control.ts";
+import { lockIfLive } from "./live-app.ts";
 import { transact } from "./transactions.ts";
 import { startTurn } from "./turn.ts";
 
@@ -18,7 +19,7 @@ export async function retireArtifacts(control: Control, signal?: AbortSignal): P
   const turn = startTurn(control, signal);
   const candidates = await findRetirable(control, control.db);
   const retired = await turn.each(candidates, nameOf, (candidate) => retire(control, candidate));
-  await turn.each(await findLeft(control), nameOf, ({ id }) => removeLeft(control, id));
+  await turn.each(await findLeft(control), nameOf, (left) => removeLeft(control, left));
   turn.end();
   return retired;
 }
@@ -52,15 +53,22 @@ function retire(control: Control, { id, appId }: Candidate): Promise<boolean> {
 }
 
 /** What is to be removed from storage; a removal that failed comes last, for each try moves `expires_at`. */
-function findLeft({ db }: Control): Promise<{ id: string }[]> {
+function findLeft({ db }: Control): Promise<Candidate[]> {
   const isFree = and(hasBytesLeft, hasLapsed());
-  return db.select({ id: artifacts.id }).from(artifacts).where(isFree).orderBy(artifacts.expiresAt).limit(500);
+  return db
+    .select({ id: artifacts.id, appId: artifacts.appId })
+    .from(artifacts)
+    .where(isFree)
+    .orderBy(artifacts.expiresAt)
+    .limit(500);
 }
 
 /** After the commit, because a row without its bytes must never be `stored`; also what a server that died has left. */
-async function removeLeft(control: Control, id: string): Promise<boolean> {
+async function removeLeft(control: Control, { id, appId }: Candidate): Promise<boolean> {
   const isLeft = and(eq(artifacts.id, id), hasBytesLeft);
-  const claimed = await transact(control, (tx) => claimExpired(control, tx, isLeft));
+  const claimed = await transact(control, async (tx) =>
+    (await lockIfLive(tx, appId)) ? claimExpired(control, tx, isLeft) : undefined,
+  );
   return claimed !== undefined && (await removeBytes(control, claimed));
 }
 

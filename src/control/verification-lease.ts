@@ -5,6 +5,7 @@ import { AetherError } from "../lib/errors.ts";
 import { hasLapsed, isHeld, leaseEnd, lockHeld, renewLease, storeCallMs } from "./artifact-lease.ts";
 import { recordArtifact } from "./artifact-record.ts";
 import { type Actor, type Control, system } from "./control.ts";
+import { lockLiveApp } from "./live-app.ts";
 import { transact } from "./transactions.ts";
 import { startTurn } from "./turn.ts";
 import type { Artifact } from "./uploads.ts";
@@ -13,8 +14,13 @@ import type { Artifact } from "./uploads.ts";
 export type Claim = { state: "claimed" | "stored"; artifact: Artifact } | { state: "busy" };
 
 /** `pending → verifying`, held for this server; also takes over what a server that died has left. */
-export function claimUpload(control: Control, { id }: Pick<Artifact, "id">, actor: Actor): Promise<Claim> {
-  return transact(control, (tx) => claimIn(control, tx, { id, actor }), { repeatable: true });
+export function claimUpload(control: Control, artifact: Artifact, actor: Actor): Promise<Claim> {
+  const { id, appId } = artifact;
+  const work = async (tx: Tx) => {
+    await lockLiveApp(tx, appId);
+    return claimIn(control, tx, { id, actor });
+  };
+  return transact(control, work, { repeatable: true });
 }
 
 async function claimIn(control: Control, tx: Tx, { id, actor }: { id: string; actor: Actor }): Promise<Claim> {

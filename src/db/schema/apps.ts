@@ -13,7 +13,7 @@ export const apps = pgTable(
     retainLatest: integer("retain_latest"),
     retainMaxAgeSecs: big("retain_max_age_secs"),
     createdAt: time("created_at").notNull().defaultNow(),
-    /** Set when its removal has begun: what is left of it is removed, whoever restarts meanwhile. */
+    /** Set when its removal has begun, and moved on by the server that is at it: when that stops, another takes over. */
     deletingAt: time("deleting_at"),
     /** Wanted by `scale`; null is what each release's configuration says. */
     replicas: integer("replicas"),
