@@ -102,7 +102,7 @@ async function removeBytes({ db, storage, now }: Control, held: HeldRemoval): Pr
     await held.renew();
     await storage.abortMultipart(key, uploadId);
   }
-  const listed = await Array.fromAsync(storage.list(prefix));
+  const listed = await Array.fromAsync(storage.list(prefix, { withMarks: true }));
   const keys = [...rows.map(({ storageKey }) => storageKey), ...listed.map(({ key }) => key)];
   for (const key of new Set(keys)) {
     await held.renew();

@@ -6,6 +6,7 @@ import { appRemovals } from "./app-removals.ts";
 import { eventPollers } from "./events.ts";
 import { type Housekeeping, housekeeping } from "./housekeeping.ts";
 import { lapsedVerifications } from "./lapsed-verifications.ts";
+import { orphanObjects } from "./orphan-objects.ts";
 import { orphanUploads } from "./orphan-uploads.ts";
 import { pendingUploads } from "./pending-uploads.ts";
 import { type Poller, runPoller } from "./poller.ts";
@@ -28,6 +29,7 @@ export function pollers(control: Control, rollouts: Rollouts, options: PollerOpt
     pendingUploads(control, options.pendingGcIntervalMs),
     appRemovals(control, rollouts, 10_000),
     orphanUploads(control, options.pendingGcIntervalMs),
+    orphanObjects(control, options.pendingGcIntervalMs),
     ...(options.probe ? [storageProbe(control, options.probe, 10_000)] : []),
     lapsedVerifications(control, 5_000),
     ...retention(control, options.pendingGcIntervalMs),

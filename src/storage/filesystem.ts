@@ -118,7 +118,7 @@ export function createFilesystemStorage(options: FilesystemStorageOptions): File
     remove,
     abandon: remove, // its URLs name a grant that is gone, also after a later one is given
 
-    list: (prefix) => objects.list(prefix),
+    list: (prefix, { after } = {}) => objects.list(prefix, after),
 
     startMultipart: (key) => {
       objects.pathOf(key);

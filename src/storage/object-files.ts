@@ -53,8 +53,8 @@ export function createObjectFiles(folder: string) {
       }
     },
 
-    async *list(prefix: string): AsyncGenerator<StoredObject> {
-      for await (const key of walk(root, "", prefix)) {
+    async *list(prefix: string, after?: string): AsyncGenerator<StoredObject> {
+      for await (const key of walk(root, "", { prefix, after })) {
         const found = await this.head(key);
         if (found) yield found;
       }
@@ -77,16 +77,33 @@ export function createObjectFiles(folder: string) {
   };
 }
 
-/** The keys under `folder` that start with `prefix`, in order; folders that cannot hold one are not read. */
-async function* walk(root: string, folder: string, prefix: string): AsyncGenerator<string> {
+interface Walk {
+  prefix: string;
+  after: string | undefined;
+}
+
+/** The keys under `folder` that start with `prefix`, folder by folder in order; those that cannot hold one are not read. */
+async function* walk(root: string, folder: string, wanted: Walk): AsyncGenerator<string> {
+  const { prefix, after } = wanted;
   const entries = (await ignoring(["ENOENT"], readdir(join(root, folder), { withFileTypes: true }))) ?? [];
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const key = folder === "" ? entry.name : `${folder}/${entry.name}`;
     const mayHold = `${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`);
-    if (entry.isDirectory() && mayHold) yield* walk(root, key, prefix);
-    if (entry.isFile() && key.startsWith(prefix)) yield key;
+    if (after !== undefined && isBefore(key, after)) continue;
+    if (entry.isDirectory() && mayHold) yield* walk(root, key, wanted);
+    if (entry.isFile() && key.startsWith(prefix) && key !== after) yield key;
   }
+}
+
+/** Whether a walk comes to `key`, and all that lies under it, before it comes to `other`. */
+function isBefore(key: string, other: string): boolean {
+  const others = other.split("/");
+  for (const [at, name] of key.split("/").entries()) {
+    const otherName = others[at];
+    if (otherName === undefined || name !== otherName) return otherName !== undefined && name < otherName;
+  }
+  return false;
 }
 
 /** The promise's value, or undefined when it failed with one of `codes`. */

@@ -38,6 +38,13 @@ export interface StoredObject {
   checksum?: Digest | undefined;
 }
 
+export interface ListOptions {
+  /** Begins behind this key, whether it is still there or not. */
+  after?: string | undefined;
+  /** Also the empty objects that abandoned uploads left. */
+  withMarks?: boolean;
+}
+
 /** A finished part of a multipart upload, as the store named it when the part was sent. */
 export interface UploadedPart {
   partNumber: number;
@@ -81,7 +88,8 @@ export interface ArtifactStorage {
   remove(key: string): Promise<void>;
   /** Ends an upload: bytes go as with `remove`, and URLs that were given out store nothing until `remove` is called. */
   abandon(key: string): Promise<void>;
-  list(prefix: string): AsyncIterable<StoredObject>;
+  /** In an order of the store's own, a page at a time as it is read. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<StoredObject>;
   startMultipart(key: string): Promise<string>;
   presignPart(part: SignedPart): Promise<SignedRequest>;
   /** The finished parts of an upload, in order; `not_found` when it was completed or aborted. */
@@ -99,6 +107,13 @@ export interface ArtifactStorage {
 
 /** The key an artifact's bytes are stored under; bytes are stored per app. */
 export const artifactKey = (app: string, digest: Digest): string => `artifacts/${app}/${digest}/app.tar.gz`;
+
+/** The app and the digest of a key of `artifactKey`; undefined for every other. */
+export function partsOfKey(key: string): { app: string; digest: Digest } | undefined {
+  const [root, app, digest, name, ...rest] = key.split("/");
+  const isOurs = root === "artifacts" && app && isDigest(digest) && name === "app.tar.gz" && rest.length === 0;
+  return isOurs ? { app, digest } : undefined;
+}
 
 /** The digest that a key of `artifactKey` names. */
 export function digestOfKey(key: string): Digest | undefined {

@@ -135,6 +135,11 @@ function contract(name: string, open: OpenStore): void {
     expect(await keys("")).toEqual(objects.map(({ key }) => key));
     expect(await keys("artifacts/shop/")).toEqual([objects[1]?.key ?? ""]);
     expect(await keys("nothing")).toEqual([]);
+    const all = await keys("artifacts/");
+    for (const [at, after] of all.entries()) {
+      const rest = await Array.fromAsync(store.storage.list("artifacts/", { after }));
+      expect(rest.map(({ key }) => key)).toEqual(all.slice(at + 1));
+    }
   });
 
   test.each(["../x", "a/../b", "/abs", ".tmp", "a//b", "a/", "", "a\0b", "a\\b", `a${"b".repeat(512)}`])(

@@ -86,8 +86,8 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
       });
     },
 
-    async *list(prefix) {
-      let page: Record<string, string> | undefined = {};
+    async *list(prefix, { after, withMarks = false } = {}) {
+      let page: Record<string, string> | undefined = after === undefined ? {} : { "start-after": after };
       while (page !== undefined) {
         const query: Record<string, string> = {
           "list-type": "2",
@@ -97,7 +97,7 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
         };
         const { ListBucketResult: found } = await requests.ask({ method: "GET", query }, objectList);
         for (const { Key, Size, LastModified } of found.Contents) {
-          if (Size > 0) yield { key: Key, sizeBytes: Size, modifiedAt: LastModified };
+          if (Size > 0 || withMarks) yield { key: Key, sizeBytes: Size, modifiedAt: LastModified };
         }
         const token: string | undefined = found.NextContinuationToken;
         page = found.IsTruncated === "true" && token !== undefined ? { "continuation-token": token } : undefined;
