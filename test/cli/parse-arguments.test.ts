@@ -65,3 +65,12 @@ function thrownBy(work: () => unknown): AetherError {
   }
   throw new Error("nothing was thrown");
 }
+
+test("further arguments are taken where a command says so, and flags among them are still known", () => {
+  const variadic = { ...command, args: { app: command.args.app }, rest: { name: "KEY=value", description: "" } };
+  expect(parseArguments(variadic, ["A=1", "--app", "shop", "B=--x y"])).toMatchObject({
+    app: "shop",
+    _: ["A=1", "B=--x y"],
+  });
+  expect(thrownBy(() => parseArguments(variadic, ["A=1", "--ap"])).code).toBe("usage");
+});

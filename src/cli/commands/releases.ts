@@ -1,11 +1,11 @@
 import { shortDigest } from "../../core/digest.ts";
 import type { ReleaseView } from "../../core/wire.ts";
-import { AetherError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { table } from "../table.ts";
+import { givenNumber } from "../values.ts";
 
 export default defineCommand({
   meta: { name: "releases", description: "List an app's releases, newest first" },
@@ -21,7 +21,10 @@ export default defineCommand({
   async run(context) {
     const { args, config, output, signal } = context;
     const app = await resolveAppName(context, args.name);
-    const releases = await createClient({ ...config, signal }).releases(app, parseLimit(args.limit));
+    const releases = await createClient({ ...config, signal }).releases(
+      app,
+      givenNumber("--limit", args.limit, { min: 1, max: 1_000, example: 50 }),
+    );
     if (output.isJson) return output.json({ app, releases });
     if (releases.length === 0) return output.done(`${app} has no releases yet. Deploy it with aether deploy.`);
     output.text(table(["VERSION", "STATUS", "DIGEST", "MADE BY", "AT", "WHAT"], releases.map(rowOf)));
@@ -38,9 +41,4 @@ function whatOf({ origin, origin_version, changed_variables }: ReleaseView): str
   const what = origin === "rollback" ? `rollback to v${origin_version}` : origin;
   const names = changed_variables ?? [];
   return names.length === 0 ? what : `${what}; changes ${names.join(", ")}`;
-}
-
-function parseLimit(value: string): number {
-  if (/^[1-9]\d{0,2}$|^1000$/.test(value)) return Number(value);
-  throw new AetherError("usage", `"--limit" goes from 1 to 1000, not "${value}".`);
 }

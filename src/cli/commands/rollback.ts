@@ -1,9 +1,9 @@
-import { AetherError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { followRelease } from "../follow-release.ts";
+import { badValue } from "../usage.ts";
 
 export default defineCommand({
   meta: {
@@ -49,5 +49,10 @@ function parsePlace(args: { name?: string | undefined; version?: string | undefi
   if (version === undefined) return { name };
   const number = versionPattern.exec(version)?.[1];
   if (number !== undefined) return { name, version: Number(number) };
-  throw new AetherError("usage", `"${version}" is no version.`, { hint: "Say v12 or 12; aether releases lists them." });
+  throw badValue({
+    of: "The version",
+    given: version,
+    why: "it is a number such as v12 or 12",
+    hint: "aether releases lists them.",
+  });
 }

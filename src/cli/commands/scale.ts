@@ -4,6 +4,7 @@ import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
 import { type Client, createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
+import { badValue } from "../usage.ts";
 
 /** How long the replicas may take to answer. */
 const patienceMs = 120_000;
@@ -58,7 +59,10 @@ async function waitForReplicas(
 function parseScale({ name, replicas }: { name: string; replicas?: string | undefined }) {
   const [app, number] = replicas === undefined ? [undefined, name] : [name, replicas];
   if (/^\d{1,3}$/.test(number) && Number(number) <= 100) return { name: app, replicas: Number(number) };
-  throw new AetherError("usage", `"${number}" is no number of replicas: it goes from 0 to 100.`, {
-    hint: "Such as aether scale shop 3.",
+  throw badValue({
+    of: "The number of replicas",
+    given: number,
+    why: "it goes from 0 to 100",
+    hint: "For example: aether scale shop 3.",
   });
 }

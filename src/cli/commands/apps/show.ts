@@ -22,6 +22,8 @@ function rowsOf(app: AppView): string[][] {
   return [
     ["URL", app.url ?? "-"],
     ["CREATED", app.created_at],
+    ["REPLICAS", app.replicas === null ? "each release's own" : String(app.replicas)],
+    ["LOCKED", app.locked === null ? "no" : `by ${app.locked.by} since ${app.locked.at}: ${app.locked.reason}`],
     ["MAX ARTIFACTS", limit(app.max_artifacts)],
     ["MAX TOTAL BYTES", limit(app.max_total_bytes)],
     ["RETAIN LATEST", limit(app.retain_latest)],
