@@ -152,9 +152,16 @@ withDatabases("variables", (open) => {
     await using aether = await createHarness({ open });
     await run(aether, "one");
     const canary = "canary-9f2c71";
-    await aether.send("PATCH", "/apps/shop/env", { set: { SECRET: canary } });
-    await aether.send("PATCH", "/apps/shop/env", { set: { [`SECRET=${canary}`]: "x", NEXT: canary } });
-    await aether.send("PATCH", "/apps/shop/env", { set: { SECRET: `${canary}\0` } });
+    const wishes = [
+      { set: { SECRET: canary } },
+      { set: { [`SECRET=${canary}`]: "x", NEXT: canary } },
+      { set: { SECRET: `${canary}\0` } },
+      { set: { SECRET: canary.repeat(20_000) } },
+      { set: { SECRET: [canary] } },
+      { set: { SECRET: canary }, unset: ["SECRET"] },
+    ];
+    const answers = await Promise.all(wishes.map((wish) => aether.send("PATCH", "/apps/shop/env", wish)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 400, 400, 400, 400, 400]);
     await aether.rollouts.settle();
     aether.runtime.fail("shop");
     await aether.rollouts.settle();
@@ -166,7 +173,7 @@ withDatabases("variables", (open) => {
     const rows = await Promise.all(
       tables.map(async (table) => rowsOf(await aether.control.db.execute(sql.raw(`select * from ${table}`)))),
     );
-    const shown = JSON.stringify([...read.map(({ body }) => body), audit.body, rows, aether.lines]);
+    const shown = JSON.stringify([...[...answers, ...read].map(({ body }) => body), audit.body, rows, aether.lines]);
     expect(shown).toContain("SECRET");
     expect(shown).not.toContain(canary);
   });
