@@ -49,11 +49,14 @@ function bashValues(args: ArgsDef): string[] {
 function bashArgument(args: ArgsDef): string {
   const [name] = Object.entries(args).find(([, arg]) => arg.type === "positional") ?? [];
   if (name === "dir") return bashFolders;
+  if (name === "file") return bashFiles;
   return name === "shell" ? bashWords([...shells]) : "COMPREPLY=()";
 }
 
 const bashWords = (words: string[]): string => `COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current"))`;
 const bashFolders = "compopt -o filenames 2>/dev/null; IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$current\"))"; // names may hold spaces
+
+const bashFiles = bashFolders.replace("compgen -d", "compgen -f");
 
 function bash(commands: Completed[]): string {
   const names = commands.map(({ name }) => name);

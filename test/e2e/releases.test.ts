@@ -113,11 +113,13 @@ test("three replicas answer after a scale, none after another, and a locked app 
     expect(refused.stderr).toContain("aether unlock shop");
   }
   expect((await shop.json(["deploy", "--plan"])).json.changes.locked).toBe("we migrate");
+  expect((await shop.run(["status"])).stdout).toContain(": we migrate\n");
   expect((await shop.json(["unlock"])).json.locked).toBeNull();
   await shop.deploy("two");
   expect((await shop.json(["status"])).json.running.replicas).toHaveLength(3);
   expect((await shop.json(["scale", "0"])).json).toMatchObject({ replicas: 0, running: 0 });
   expect((await shop.platform.ask("shop")).status).toBe(503);
+  expect((await shop.run(["status"])).stdout).toContain("is stopped: it is scaled to 0");
   expect((await shop.json(["open"])).json.url).toContain("http://shop.localhost");
   expect((await shop.run(["scale", "shop", "many"])).code).toBe(2);
 }, 180_000);

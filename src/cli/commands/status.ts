@@ -1,5 +1,5 @@
 import { shortDigest } from "../../core/digest.ts";
-import type { DeploymentStatusView, ReplicaView } from "../../core/wire.ts";
+import type { AppView, DeploymentStatusView, ReplicaView } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { resolveAppName } from "../app-name.ts";
 import { appArgs } from "../args.ts";
@@ -27,13 +27,17 @@ export default defineCommand({
     const running = current === undefined ? null : await client.deployment(current.id);
     const latest = newest.id === running?.id ? running : await client.deployment(newest.id);
     if (output.isJson) return output.json({ app, url: latest.url, running, latest });
-    output.text(`${running === null ? `${app}: nothing runs\n` : describe(running)}${trouble(latest)}`);
+    const settings = await client.app(app);
+    const what = running === null ? `${app}: nothing runs\n` : describe(running, settings);
+    output.text(`${what}${locked(settings)}${trouble(latest)}`);
   },
 });
 
-function describe({ app, version, digest, url, last_transition_at, replicas }: DeploymentStatusView): string {
+function describe(running: DeploymentStatusView, { replicas: scale }: AppView): string {
+  const { app, version, digest, url, last_transition_at, replicas } = running;
   const serves = replicas.some(({ version: of, state }) => of === version && state === "running");
-  const state = serves ? `runs since ${last_transition_at}` : "ought to run, and none of its replicas answers";
+  const silent = scale === 0 ? "is stopped: it is scaled to 0" : "ought to run, and none of its replicas answers";
+  const state = serves ? `runs since ${last_transition_at}` : silent;
   const head = `${app} v${version} ${state}\n${url ?? "no address"}  digest ${shortDigest(digest)}\n`;
   const rows = replicas.map(({ name, state, version: of, restarts, since }) => [
     name,
@@ -51,6 +55,11 @@ function describe({ app, version, digest, url, last_transition_at, replicas }: D
 function lastFailure(replicas: ReplicaView[]): string {
   const failed = replicas.find(({ failure_reason }) => failure_reason !== null);
   return failed === undefined ? "" : `It was tried, and failed (${failed.failure_reason}): ${failed.failure_message}\n`;
+}
+
+function locked({ name, locked: lock }: AppView): string {
+  if (!lock) return ""; // none, or an older server
+  return `\nLocked by ${lock.by} since ${lock.at}: ${lock.reason}\nWhen that is over: aether unlock ${name}\n`;
 }
 
 function trouble({ version, status, failure_reason, failure_message, failure_log }: DeploymentStatusView): string {

@@ -30,6 +30,14 @@ export const nothingServes = (app: string): Page => ({
   retrySeconds: 2,
 });
 
+export const scaledToNone = (app: string): Page => ({
+  status: 503,
+  code: "service_unavailable",
+  title: `${app} is stopped`,
+  message: `${app} is scaled to no replica.`,
+  hint: `\`aether scale ${app} 1\` starts it again.`,
+});
+
 export const replicaGone = (app: string): Page => ({
   status: 502,
   code: "bad_gateway",

@@ -11,6 +11,7 @@ import {
   nothingServes,
   type Page,
   refused,
+  scaledToNone,
   sendPage,
   unknownApp,
 } from "./gateway-pages.ts";
@@ -85,6 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const lease = await routes.pick(app, { waitMs: holdMs - (performance.now() - begin), signal });
       if (lease === "unknown") return unknownApp(`${app}.localhost`);
       if (lease === "down") return nothingServes(app);
+      if (lease === "resting") return scaledToNone(app);
       const socket = await connectTo(lease.upstream);
       if (socket) return { app, socket, release: lease.release };
       lease.release();

@@ -50,6 +50,7 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
     if (stopped) return; // the name may be another's by now
     const states = current?.statuses().map((status) => status.state) ?? [];
     routes.expect(app, pending !== undefined || states.includes("restarting") || states.includes("starting"));
+    routes.rest(app, pending === undefined && current?.release.replicas === 0);
     routes.serve(app, current?.upstreams() ?? []);
   }
 

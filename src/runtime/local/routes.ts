@@ -20,9 +20,11 @@ export interface Routes {
   serve(app: string, upstreams: Upstream[]): void;
   /** Whether an answer may be expected soon, so that waiting for it makes sense. */
   expect(app: string, soon: boolean): void;
+  /** Whether it is to have no replica at all: nothing is wrong then, and waiting makes no sense. */
+  rest(app: string, resting: boolean): void;
   forget(app: string): void;
   /** The next replica in turn; waits up to `waitMs` while one is expected. */
-  pick(app: string, options: { waitMs: number; signal: AbortSignal }): Promise<Lease | "unknown" | "down">;
+  pick(app: string, options: { waitMs: number; signal: AbortSignal }): Promise<Lease | "unknown" | "down" | "resting">;
   /** Returns when no request holds `upstream` any more, or after `withinMs`. */
   drained(upstream: Upstream, withinMs: number): Promise<void>;
 }
@@ -31,6 +33,7 @@ interface Route {
   upstreams: Upstream[];
   next: number;
   soon: boolean;
+  resting: boolean;
   /** Called at each change. */
   waiting: Set<() => void>;
 }
@@ -42,7 +45,7 @@ export function createRoutes(): Routes {
   const drains = new Map<Upstream, Set<() => void>>();
 
   function routeOf(app: string): Route {
-    const route = routes.get(app) ?? { upstreams: [], next: 0, soon: false, waiting: new Set() };
+    const route = routes.get(app) ?? { upstreams: [], next: 0, soon: false, resting: false, waiting: new Set() };
     routes.set(app, route);
     return route;
   }
@@ -88,6 +91,11 @@ export function createRoutes(): Routes {
         route.soon = soon;
       });
     },
+    rest(app, resting) {
+      change(app, (route) => {
+        route.resting = resting;
+      });
+    },
     forget(app) {
       const route = routes.get(app);
       routes.delete(app);
@@ -100,6 +108,7 @@ export function createRoutes(): Routes {
         if (route === undefined) return "unknown";
         const found = lease(route);
         if (found) return found;
+        if (route.resting) return "resting";
         const leftMs = deadline - performance.now();
         if (!route.soon || leftMs <= 0 || signal.aborted) return "down";
         await changed(route, leftMs, signal);

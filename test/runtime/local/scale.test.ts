@@ -39,10 +39,14 @@ test("a request that is being answered keeps the replica that is too many", asyn
 });
 
 test("an app that is scaled to none stops, and starts with the next number", async () => {
-  await using local = await createLocalHarness({ holdMs: 100 });
+  await using local = await createLocalHarness({ holdMs: 60_000 });
   await local.deploy(answering("hello"));
   await local.runtime.scale("shop", 0);
-  expect((await local.get("/")).status).toBe(503);
+  const stopped = await local.get("/"); // at once: nothing is expected
+  expect([stopped.status, await stopped.json()]).toEqual([
+    503,
+    expect.objectContaining({ message: "shop is scaled to no replica." }),
+  ]);
   await local.runtime.scale("shop", 2);
   await serving(local, 2);
   expect(await names(local)).toEqual(["shop-v1-1", "shop-v1-2"]);
