@@ -1,5 +1,7 @@
 import type { EnvironmentRequest } from "../core/wire.ts";
+import { AetherError } from "../lib/errors.ts";
 import { resolveAppName } from "./app-name.ts";
+import { isNotFound } from "./client/errors.ts";
 import { createClient } from "./client.ts";
 import type { CommandContext } from "./command.ts";
 import { followRelease } from "./follow-release.ts";
@@ -28,10 +30,10 @@ export async function changeEnvironment(
   const { args, config, output, signal } = context;
   const app = await resolveAppName(context);
   const client = createClient({ ...config, signal });
-  const { variables, deployment } = await client.changeEnvironment(app, {
-    ...change,
-    deploy: args.deploy !== false,
-    rollback_on_failure: args["rollback-on-failure"] === true,
+  const options = { deploy: args.deploy !== false, rollback_on_failure: args["rollback-on-failure"] === true };
+  const sent = client.changeEnvironment(app, { ...change, ...options });
+  const { variables, deployment } = await sent.catch((error: unknown) => {
+    throw isNotFound(error) ? notYetThere(app, error) : error;
   });
   output.done(`${app}: ${told(change)}`);
   if (deployment === null) {
@@ -42,6 +44,14 @@ export async function changeEnvironment(
   }
   const released = await followRelease({ app, ...deployment, detach: args.detach === true }, { ...context, client });
   if (output.isJson) output.json({ app, variables, ...released });
+}
+
+/** Variables are often wanted before the first deploy, which would make the app. */
+function notYetThere(app: string, cause: unknown): AetherError {
+  return new AetherError("not_found", `There is no app "${app}".`, {
+    cause,
+    hint: `Make it with aether apps create ${app}; its first deploy gets the variables.`,
+  });
 }
 
 function told({ set = {}, unset = [] }: Pick<EnvironmentRequest, "set" | "unset">): string {

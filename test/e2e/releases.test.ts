@@ -124,6 +124,29 @@ test("three replicas answer after a scale, none after another, and a locked app 
   expect((await shop.run(["scale", "shop", "many"])).code).toBe(2);
 }, 180_000);
 
+test("what was set and scaled before the first deploy, and before a kill, is there after it", async () => {
+  await using user = await createUser();
+  const first = await startServe(user);
+  const folder = await writeFiles(join(user.path, "shop"), files("one"));
+  const at = (api: string) => ({ env: { AETHER_API_BASE: api }, cwd: folder });
+  const early = await runJson(user, ["env", "set", "COLOR=red"], at(first.api));
+  expect([early.code, early.json.hint]).toEqual([20, expect.stringContaining("aether apps create shop")]);
+  await runJson(user, ["apps", "create", "shop"], at(first.api));
+  expect((await runJson(user, ["env", "set", "COLOR=red"], at(first.api))).json.deployment_id).toBeNull();
+  expect((await runJson(user, ["scale", "shop", "2"], at(first.api))).json).toMatchObject({
+    replicas: 2,
+    running: null,
+  });
+  expect((await runJson(user, ["deploy"], at(first.api))).json).toMatchObject({ version: 1, status: "running" });
+  await runJson(user, ["env", "set", "COLOR=blue", "--no-deploy"], at(first.api));
+  await first.kill();
+  await using second = await startServe(user);
+  expect(await (await second.ask("shop")).json()).toMatchObject({ text: "one", COLOR: "red" }); // as it was released
+  expect((await runJson(user, ["scale", "2"], at(second.api))).json).toMatchObject({ running: 2 });
+  expect((await runJson(user, ["restart"], at(second.api))).json).toMatchObject({ version: 2, status: "running" });
+  expect(await (await second.ask("shop")).json()).toMatchObject({ COLOR: "blue" });
+}, 180_000);
+
 test("a plan tells files and configuration, and changes nothing", async () => {
   await using shop = await start();
   expect((await shop.json(["deploy", "--plan"])).json.changes).toMatchObject({ against: null });

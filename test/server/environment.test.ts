@@ -62,6 +62,19 @@ withDatabases("variables", (open) => {
     expect((await aether.send("GET", "/apps/shop/releases")).body).toHaveLength(2);
   });
 
+  test("changes that come at once lose nothing of each other, and the last release has all", async () => {
+    await using aether = await createHarness({ open });
+    await run(aether, "one");
+    const names = ["A", "B", "C", "D", "E", "F"];
+    const set = (name: string) => aether.send("PATCH", "/apps/shop/env", { set: { [name]: "1" } });
+    const answers = await Promise.all(names.map(set));
+    expect(answers.map(({ status }) => status)).toEqual(names.map(() => 200));
+    expect(answers.map(({ body }) => body.deployment.version).sort()).toEqual([2, 3, 4, 5, 6, 7]);
+    expect(await namesOf(aether)).toEqual(names);
+    await aether.rollouts.settle();
+    expect(aether.runtime.applied.at(-1)).toMatchObject({ version: 7, env: { A: "1", F: "1" } });
+  });
+
   test("without a deploy it waits for the next release", async () => {
     await using aether = await createHarness({ open });
     await run(aether, "one");
