@@ -79,7 +79,7 @@ function silence(
   const { port = 3000, health } = release;
   const within = `within ${Math.round(forMs / 1000)} s`;
   if (/dial tcp/.test(message)) {
-    const advice = "have it listen on process.env.PORT, on all addresses (0.0.0.0 or ::)";
+    const advice = "have it listen on the port that PORT names, on all addresses (0.0.0.0 or ::)";
     return {
       reason: "not_listening",
       message: `The application runs but does not answer on port ${port} (${within}): ${advice}.`,
