@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { eq } from "drizzle-orm";
+import postgres from "postgres";
 import { transact } from "../../src/control/transactions.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { openPostgres } from "../../src/db/postgres.ts";
@@ -26,7 +27,9 @@ async function createBreakable() {
       },
     }),
   );
-  return { aether, proxy, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const admin = postgres(new URL("/postgres", url).href, { max: 1 }); // another database: it is not cut off
+  stack.defer(() => admin.end());
+  return { aether, proxy, url, admin, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 describe.skipIf(!postgresTier().available)("a database in trouble (F8)", () => {
@@ -103,6 +106,23 @@ describe.skipIf(!postgresTier().available)("a database in trouble (F8)", () => {
     await waitFor("a second attempt", () => aether.lines.some((line) => line.includes("a transaction is tried again")));
     proxy.comeBack();
     expect(await answer).toBe("stored");
+  });
+
+  test("a database that became a replica is not ready, and the next primary is found without a restart", async () => {
+    await using breakable = await createBreakable();
+    const { aether, admin } = breakable;
+    const { digest } = await aether.store("shop", someBytes("failing over"));
+    const name = new URL(breakable.url).pathname.slice(1);
+    await admin.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+    await admin.unsafe(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    const ready = () => aether.send("GET", "/readyz");
+    await waitFor("a replica to be noticed", async () => (await ready()).body.message?.includes("takes no writes"));
+    const refused = await aether.send("POST", "/deployments", { app_name: "shop", digest });
+    expect(refused).toMatchObject({ status: 503, body: { code: "service_unavailable" } });
+    expect((await aether.send("GET", `/artifacts/${digest}`)).status).toBe(200);
+    await admin.unsafe(`alter database ${name} reset default_transaction_read_only`);
+    await waitFor("the primary", async () => (await ready()).status === 200, { withinMs: 30_000 });
+    expect((await aether.send("POST", "/deployments", { app_name: "shop", digest })).status).toBe(201);
   });
 
   test("transactions that wait for each other, or see each other's writes, are repeated until both are through", async () => {
