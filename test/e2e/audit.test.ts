@@ -44,7 +44,7 @@ test("aether audit and aether webhooks tell and steer what happens", async () =>
 
 test.each([
   [["audit", "--since", "yesterday"], 2, "neither a duration nor a time"],
-  [["audit", "--limit", "all"], 2, "a number from 1 to 1000"],
+  [["audit", "--limit", "all"], 2, "a whole number from 1 to 1000"],
   [["webhooks"], 2, "list"],
   [["webhooks", "create"], 2, "url"],
   [["webhooks", "create", "https://x.example/", "--secret-stdin"], 2, "no secret of 16"],
