@@ -2,6 +2,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import type { ClusterAccess } from "./access.ts";
 import type { Cluster, ObjectQuery, PatchOptions, RemoveOptions, Stored, WriteOptions } from "./cluster.ts";
 import { isClusterError } from "./cluster-error.ts";
+import { fieldManager } from "./field-manager.ts";
 import type { KindName, ObjectOf } from "./kinds.ts";
 import { listPages } from "./list-objects.ts";
 import { inWords, objectPath } from "./object-path.ts";
@@ -9,9 +10,6 @@ import { podLogs } from "./pod-logs.ts";
 import { createReflector } from "./reflector.ts";
 import { execInPod, forwardPort } from "./streams.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
-
-/** Everything that we apply is ours by this name; it never changes, or fields would lose their owner. */
-export const fieldManager = "aether";
 
 const patchTypes = {
   merge: "application/merge-patch+json",

@@ -6,10 +6,15 @@ export interface CollectOptions {
   namespace: string;
   /** What is wanted now names these, whether it was applied yet or not. */
   inUse: ReadonlySet<string>;
+  /** Younger Secrets stay: another server may be about to apply the Deployment that names them. */
+  youngMs?: number;
 }
 
 /** Removes our env Secrets, and the agents and authorities in ConfigMaps, that no ReplicaSet and no Pod names any more. */
-export async function collect(cluster: Cluster, { namespace, inUse }: CollectOptions): Promise<string[]> {
+export async function collect(
+  cluster: Cluster,
+  { namespace, inUse, youngMs = 60_000 }: CollectOptions,
+): Promise<string[]> {
   // What could be removed is read before those who may name it: what comes between is named by somebody, or not listed.
   const secrets = await cluster.list({ kind: "Secret", namespace, labelSelector: "aether.dev/app" });
   const agents = await cluster.list({ kind: "ConfigMap", namespace, labelSelector: "aether.dev/agent" });
@@ -27,7 +32,7 @@ export async function collect(cluster: Cluster, { namespace, inUse }: CollectOpt
   for (const { kind, object } of found) {
     const { name = "", uid, resourceVersion, creationTimestamp = "" } = object.metadata ?? {};
     if (named.has(name)) continue;
-    // Another server may be about to apply the Deployment that names it. (An agent that goes too early is made anew.)
+    // An agent that goes too early is made anew: its ConfigMaps are watched.
     if (kind === "Secret" && Date.now() - Date.parse(creationTimestamp) < youngMs) continue;
     const same = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
     const isGone = await cluster.remove({ kind, namespace, name }, same).catch((error: unknown) => {
@@ -38,8 +43,6 @@ export async function collect(cluster: Cluster, { namespace, inUse }: CollectOpt
   }
   return gone;
 }
-
-const youngMs = 60_000;
 
 /** The Secrets and ConfigMaps that pods of it need. */
 function namesOf(object: ReplicaSet | Pod): string[] {

@@ -6,6 +6,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Release, RuntimeEvent } from "../runtime.ts";
 import { type Applied, applyObjects, isRefusal } from "./apply-objects.ts";
+import { autoscaledReplicas } from "./autoscaled-replicas.ts";
 import type { Cause, LogPlace } from "./cause.ts";
 import { driftOf } from "./drift.ts";
 import { nodeProblem } from "./image.ts";
@@ -97,7 +98,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   async function applyCandidate(candidate: Candidate): Promise<void> {
     await world.ready;
     if (candidate === parked && world.deployment(app) === undefined) return; // nothing that could be stopped
-    const release = toRelease(candidate);
+    const release = await counted(toRelease(candidate));
     const given = await applyObjects(cluster, objects(release), { app, signal: closing.signal });
     applied = { candidate, objects: given };
     log.debug("applied", { version: release.version, digest: release.digest });
@@ -105,8 +106,12 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
 
   function toRelease(candidate: Candidate): AppRelease {
     const release = toAppRelease(candidate.release, { pins: candidate.pins, settings, isKept: world.hasAgent });
-    if (candidate === parked) return { ...release, replicas: 0 };
-    return world.isAutoscaled(app) ? { ...release, replicas: undefined } : release;
+    return candidate === parked ? { ...release, replicas: 0 } : release;
+  }
+
+  async function counted(release: AppRelease): Promise<AppRelease> {
+    if (release.replicas === 0 || !world.isAutoscaled(app)) return release;
+    return { ...release, replicas: await autoscaledReplicas(cluster, { namespace: settings.namespace, name: app }) };
   }
 
   /** While objects are applied, our own changes are seen; what others did meanwhile is looked for afterwards. */
