@@ -12,6 +12,7 @@ import { driftOf } from "./drift.ts";
 import { nodeProblem } from "./image.ts";
 import { lastLines } from "./logs.ts";
 import { type ClusterSettings, newPins, type Pins, parsePins, toAppRelease } from "./pins.ts";
+import { pruneObjects } from "./prune-objects.ts";
 import { toFailure } from "./refusal.ts";
 import { judge, type ReleaseView } from "./verdict.ts";
 import { createWorker } from "./worker.ts";
@@ -99,8 +100,9 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     await world.ready;
     if (candidate === parked && world.deployment(app) === undefined) return; // nothing that could be stopped
     const release = await counted(toRelease(candidate));
-    const given = await applyObjects(cluster, objects(release), { app, signal: closing.signal });
-    applied = { candidate, objects: given };
+    const made = objects(release);
+    applied = { candidate, objects: await applyObjects(cluster, made, { app, signal: closing.signal }) };
+    await pruneObjects(cluster, made, { namespace: settings.namespace, app });
     log.debug("applied", { version: release.version, digest: release.digest });
   }
 

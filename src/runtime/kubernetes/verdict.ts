@@ -45,7 +45,8 @@ function isAvailable({ deployment, replicaSet, release }: ReleaseView): boolean 
   if (deployment?.metadata?.annotations?.["aether.dev/deployment"] !== release.deploymentId) return false;
   const { generation = 0 } = deployment.metadata;
   if ((deployment.status?.observedGeneration ?? 0) < generation) return false;
-  return deployment.spec?.replicas === 0 || (replicaSet?.status?.availableReplicas ?? 0) >= 1;
+  // None is wanted. (That the Deployment says none may be another server's, which found that the release fails.)
+  return release.replicas === 0 || (replicaSet?.status?.availableReplicas ?? 0) >= 1;
 }
 
 function evicted({ status }: Pod): Cause | undefined {

@@ -198,6 +198,24 @@ testOnKubernetes("an application is removed whole, also when its removal was beg
   expect(await verdict(again.deploymentId)).toMatchObject({ type: "running" });
 });
 
+testOnKubernetes("what the next release has no more goes with the one before", async () => {
+  await using harness = await createKubernetesHarness();
+  const { runtime, cluster, namespace, release, verdict } = harness;
+  const one = await release(files("one"), { replicas: 2, pins: { ingress: { host: "shop.example.com" } } });
+  await runtime.apply(one);
+  expect(await verdict(one.deploymentId)).toMatchObject({ type: "running" });
+  expect(runtime.url("shop")).toBe("http://shop.example.com");
+  const kinds = ["Ingress", "PodDisruptionBudget"] as const;
+  const names = async () =>
+    (await Promise.all(kinds.map((kind) => cluster.list({ kind, namespace })))).map(({ items }) => items.length);
+  expect(await names()).toEqual([1, 1]);
+  const two = await release(files("two"), { replicas: 1 });
+  await runtime.apply(two);
+  expect(await verdict(two.deploymentId)).toMatchObject({ type: "running" });
+  expect(await names()).toEqual([0, 0]);
+  expect(runtime.url("shop")).toMatch(/^http:.*:3\d{4}$/);
+});
+
 testOnKubernetes("Secrets and agents that nothing names are collected, and those that pods need stay", async () => {
   await using harness = await createKubernetesHarness();
   const { runtime, cluster, namespace, release, verdict } = harness;
