@@ -11,20 +11,40 @@ export interface WaitOptions {
   warn: (message: string) => void;
   /** Yields when it is worth to look at once; without, it is looked by the clock alone. */
   hints?: (signal: AbortSignal) => AsyncIterable<void>;
-  /** How long the server may be away; a test passes less. */
+  /** How long the server may be away, or replicas take after the first one; a test passes less. */
   patienceMs?: number;
 }
 
-/** Waits for the verdict on a deployment: returns it when it runs, throws `deployment_failed` with the cause and the log. */
+/** Waits for the verdict on a deployment: returns it when all of it runs, throws `deployment_failed` with the cause and the log. */
 export async function waitForDeployment(options: WaitOptions): Promise<DeploymentStatusView> {
   const ask = askPatiently(options);
+  const isWhole = createCompletion(options);
   await using pause = createPause(options);
+  let running: DeploymentStatusView | undefined;
   for (let delayMs = 20; ; delayMs = Math.min(500, delayMs * 1.3)) {
     const deployment = await ask();
-    if (deployment?.status === "running") return deployment;
-    if (deployment !== undefined && deployment.status !== "pending") throw failed(deployment);
+    if (deployment?.status === "running") {
+      running = deployment;
+      if (isWhole(deployment)) return deployment;
+    } else if (deployment !== undefined && deployment.status !== "pending") {
+      if (running) return running; // it ran, and a newer one took its place
+      throw failed(deployment);
+    }
     await pause.atMost(delayMs);
   }
+}
+
+/** The first replica is the verdict, and the others follow: they are waited for, though not for ever. */
+function createCompletion({ app, warn, patienceMs = 60_000 }: WaitOptions) {
+  let since: number | undefined;
+  return ({ version, wanted_replicas: wanted = 0, replicas = [] }: DeploymentStatusView): boolean => {
+    const count = replicas.filter((one) => one.version === version && one.state === "running").length;
+    if (count >= wanted) return true;
+    since ??= performance.now();
+    if (performance.now() - since < patienceMs) return false;
+    warn(`${count} of ${wanted} replicas of v${version} answer so far; aether status ${app} shows the others.`);
+    return true;
+  };
 }
 
 /** Pauses that a hint cuts short; one that comes between two pauses cuts the next. */

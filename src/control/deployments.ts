@@ -41,7 +41,7 @@ export async function listDeployments(
 }
 
 /** One deployment of the scope, or `not_found`. */
-export async function getDeployment({ db }: Control, id: string, scope: Scope): Promise<NamedDeployment> {
+export async function getDeployment({ db }: Control, id: string, scope: Scope): Promise<WantedDeployment> {
   const [found] = isUuid(id) ? await byId(db).execute({ id }) : [];
   if (found && (scope === undefined || scope.includes(found.app))) return found;
   throw new AetherError("not_found", `There is no deployment "${id}".`);
@@ -65,19 +65,20 @@ export interface WantedDeployment extends NamedDeployment {
 
 /** The deployments that ought to be applied, oldest first: of each app what runs, and what waits. */
 export async function listWanted({ db }: Control): Promise<WantedDeployment[]> {
-  const replicas = sql<number>`coalesce(${apps.replicas}, ${deployments.replicas})`;
   return db
-    .select({ app: apps.name, deployment: deploymentColumns, replicas })
+    .select({ app: apps.name, deployment: deploymentColumns, replicas: wantedReplicas() })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
     .where(and(sql`${deployments.status} in ('pending', 'running')`, isNull(apps.deletingAt)))
     .orderBy(deployments.createdAt, deployments.version);
 }
 
+const wantedReplicas = () => sql<number>`coalesce(${apps.replicas}, ${deployments.replicas})`;
+
 /** Whoever waits for a verdict asks for it again and again. */
 const byId = definePrepared((db) =>
   db
-    .select({ app: apps.name, deployment: deploymentColumns })
+    .select({ app: apps.name, deployment: deploymentColumns, replicas: wantedReplicas().as("wanted_replicas") })
     .from(deployments)
     .innerJoin(apps, eq(apps.id, deployments.appId))
     .where(eq(deployments.id, sql.placeholder("id")))

@@ -241,6 +241,8 @@ export interface DeploymentView {
 }
 
 export interface DeploymentStatusView extends DeploymentView {
+  /** How many of it there ought to be; an older server does not say. */
+  wanted_replicas?: number;
   replicas: ReplicaView[];
 }
 

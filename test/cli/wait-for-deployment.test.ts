@@ -60,3 +60,34 @@ test("a hint is followed at once, and its end changes nothing", async () => {
   const waited = waitForDeployment({ client: silent, id: "d", app: "shop", signal, warn: () => {}, hints: nothing });
   expect((await waited).status).toBe("running");
 });
+
+const replica = (version: number, state: string) => ({ version, state }) as DeploymentStatusView["replicas"][number];
+
+test("all replicas are waited for, and those of another version do not count", async () => {
+  const running = { status: "running", version: 2, wanted_replicas: 2 } as const;
+  const old = replica(1, "running");
+  const whole = { ...running, replicas: [replica(2, "running"), replica(2, "running"), old] };
+  const client = answering(
+    { ...running, replicas: [old] },
+    { ...running, replicas: [replica(2, "running"), replica(2, "starting"), old] },
+    whole,
+  );
+  const deployment = await waitForDeployment({ client, id: "d", app: "shop", signal, warn: () => {} });
+  expect(deployment).toEqual(whole as DeploymentStatusView);
+});
+
+test("replicas that do not come are told of, and the release runs all the same", async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const client = answering({ status: "running", version: 2, wanted_replicas: 2, replicas: [replica(2, "running")] });
+  const deployment = await waitForDeployment({ client, id: "d", app: "shop", signal, warn, patienceMs: 30 });
+  expect(deployment.status).toBe("running");
+  expect(warnings).toEqual(["1 of 2 replicas of v2 answer so far; aether status shop shows the others."]);
+});
+
+test("a release that ran and was replaced while its replicas came has run", async () => {
+  const running = { status: "running", version: 2, wanted_replicas: 2, replicas: [] } as const;
+  const client = answering({ ...running, replicas: [] }, { ...running, replicas: [], status: "superseded" });
+  const deployment = await waitForDeployment({ client, id: "d", app: "shop", signal, warn: () => {} });
+  expect(deployment.status).toBe("running");
+});

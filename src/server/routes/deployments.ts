@@ -92,5 +92,9 @@ async function showDeployment(c: Context<ServerEnv>, id: string) {
   const { control } = c.var;
   const found = await getDeployment(control, id, readScope(c));
   const replicas = await control.runtime.replicas(found.app);
-  return { ...toDeploymentView(found, control.runtime.url(found.app)), replicas: replicas.map(toReplicaView) };
+  return {
+    ...toDeploymentView(found, control.runtime.url(found.app)),
+    wanted_replicas: found.replicas,
+    replicas: replicas.map(toReplicaView),
+  };
 }

@@ -66,7 +66,13 @@ const replicaView = z.object({
 
 export const deploymentView = z.object(fields).openapi("Deployment") satisfies z.ZodType<DeploymentView>;
 export const deploymentStatusView = z
-  .object({ ...fields, replicas: z.array(replicaView) })
+  .object({
+    ...fields,
+    wanted_replicas: z
+      .number()
+      .openapi({ description: "How many of it there ought to be: the app's scale, else its own" }),
+    replicas: z.array(replicaView),
+  })
   .openapi("DeploymentStatus") satisfies z.ZodType<DeploymentStatusView>;
 
 /** A replica as the API shows it. */
