@@ -22,7 +22,7 @@ export async function markRunning(control: Control, id: string): Promise<void> {
       system,
       superseded.map((old) => ({ deployment: old, before: "running" })),
     );
-    await move(tx, deployment, { status: "running", lastTransitionAt: at, runningAt: at });
+    await move(tx, deployment, { status: "running", lastTransitionAt: at, runningAt: at }, superseded[0]);
     await keepForRollback(tx, deployment);
     return (at.getTime() - deployment.createdAt.getTime()) / 1000;
   };
@@ -81,15 +81,19 @@ export type RecordedDeployment = Pick<
 > &
   Partial<Pick<Deployment, "origin" | "originVersion">>;
 
+/** What ran until then. */
+type Replaced = Pick<Deployment, "digest" | "version">;
+
 /** Writes what became of deployments to the audit, in the transaction that made it so. */
 export function recordDeployments(
   tx: Tx,
   actor: Actor,
-  moves: { deployment: RecordedDeployment; before: string | null }[],
+  moves: { deployment: RecordedDeployment; before: string | null; replaced?: Replaced | undefined }[],
 ): Promise<void> {
-  const transitions = moves.map(({ deployment, before }): Transition => {
+  const transitions = moves.map(({ deployment, before, replaced }): Transition => {
     const { id, appId, status, digest, version, lastTransitionAt: at } = deployment;
-    const detail = { digest, version, ...(before === null ? originOf(deployment) : {}) };
+    const rollout = replaced && { replaced_digest: replaced.digest, replaced_version: replaced.version };
+    const detail = { digest, version, ...(before === null ? originOf(deployment) : {}), ...rollout };
     return { subject: "deployment", id, appId, before, after: status, at, detail };
   });
   return recordTransitions(tx, actor, transitions);
@@ -109,13 +113,13 @@ async function lockDeployment(tx: Tx, id: string): Promise<Deployment | undefine
   return deployment;
 }
 
-async function move(tx: Tx, before: Deployment, change: Partial<Deployment>): Promise<void> {
+async function move(tx: Tx, before: Deployment, change: Partial<Deployment>, replaced?: Replaced): Promise<void> {
   const [after] = await tx
     .update(deployments)
     .set(change)
     .where(eq(deployments.id, before.id))
     .returning(deploymentColumns);
-  if (after) await recordDeployments(tx, system, [{ deployment: after, before: before.status }]);
+  if (after) await recordDeployments(tx, system, [{ deployment: after, before: before.status, replaced }]);
 }
 
 // No older one runs after it: a newer deployment would have superseded this one under the app's lock.

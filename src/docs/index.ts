@@ -4,6 +4,7 @@ import configuration from "./configuration.md" with { type: "text" };
 import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
+import kubernetes from "./kubernetes.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
 import releases from "./releases.md" with { type: "text" };
 import signing from "./signing.md" with { type: "text" };
@@ -14,6 +15,7 @@ export const documents: Record<string, string> = {
   "getting-started": gettingStarted,
   deploying,
   releases,
+  kubernetes,
   packing,
   signing,
   events,

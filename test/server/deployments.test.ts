@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { eq } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import { auditEvents } from "../../src/db/schema.ts";
 import { createHarness, digestOf, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
@@ -51,6 +51,17 @@ withDatabases("deployments", (open) => {
       ["pending", "running"],
       ["running", "superseded"],
     ]);
+    const [rollout] = await aether.control.db
+      .select()
+      .from(auditEvents)
+      .where(and(eq(auditEvents.subjectId, ids[1] ?? ""), eq(auditEvents.after, "running")));
+    const digests = body.map(({ digest }: { digest: string }) => digest);
+    expect(rollout?.detail).toMatchObject({
+      digest: digests[0],
+      version: 2,
+      replaced_digest: digests[1],
+      replaced_version: 1,
+    });
   });
 
   test("a failure is told with reason, message and log; what ran goes on running", async () => {
