@@ -1,6 +1,9 @@
+import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
 import { AetherError, systemCode } from "../lib/errors.ts";
+import type { Connection } from "../server/context.ts";
+import type { SocketHandlers } from "../server/web-socket.ts";
 
-type Handler = (request: Request, keepOpen: (request: Request) => void) => Response | Promise<Response>;
+type Handler = (request: Request, connection: Connection) => Response | Promise<Response>;
 
 export interface Listener {
   port: number;
@@ -23,6 +26,7 @@ export function listen({
   flag: string;
 }): Listener {
   let handle: Handler = () => envelope("service_unavailable", "The server is starting.", 503);
+  const sockets = new Set<ServerWebSocket<SocketHandlers>>();
   const server = bind();
   return {
     port: server.port ?? port,
@@ -31,14 +35,29 @@ export function listen({
     },
     async close(graceMs) {
       const timer = setTimeout(() => server.stop(true), graceMs);
+      for (const socket of sockets) socket.close(1001, "the server stops");
       await server.stop();
       clearTimeout(timer);
     },
   };
 
+  async function answer(request: Request, bun: Server<SocketHandlers>): Promise<Response | undefined> {
+    let socket: SocketHandlers | undefined;
+    const response = await handle(request, {
+      keepOpen: (kept) => bun.timeout(kept, 0),
+      upgrade: (handlers) => {
+        socket = handlers;
+      },
+    });
+    if (response.status !== 101 || socket === undefined) return response;
+    // Middleware is through with the answer: its headers go along.
+    if (bun.upgrade(request, { headers: response.headers, data: socket })) return undefined;
+    return envelope("bad_request", "The request for a WebSocket is malformed.", 400);
+  }
+
   function bind() {
     try {
-      return Bun.serve({
+      return Bun.serve<SocketHandlers>({
         hostname: host,
         port,
         idleTimeout: 120,
@@ -48,14 +67,33 @@ export function listen({
         development: false,
         // Which it else turns on outside development: two servers would share the port in silence.
         reusePort: false,
-        fetch: (request, bun) =>
-          isWellFormed(request) ? handle(request, (kept) => bun.timeout(kept, 0)) : malformed(),
+        fetch: (request, bun) => (isWellFormed(request) ? answer(request, bun) : malformed()),
+        websocket: webSockets(sockets),
         error: () => failed(),
       });
     } catch (error) {
       throw listenFailure(error, { host, port, what, flag });
     }
   }
+}
+
+/** Bun's side of a WebSocket. It pings by itself, and a peer that answers nothing for so long is gone. */
+function webSockets(open: Set<ServerWebSocket<SocketHandlers>>): WebSocketHandler<SocketHandlers> {
+  return {
+    idleTimeout: 60,
+    sendPings: true,
+    maxPayloadLength: 1024 ** 2,
+    open(socket) {
+      open.add(socket);
+      socket.data.opened(socket);
+    },
+    message: (socket, data) => socket.data.received(data),
+    drain: (socket) => socket.data.drained(),
+    close(socket) {
+      open.delete(socket);
+      socket.data.closed();
+    },
+  };
 }
 
 /** A Host header that is no host makes a URL that cannot be read. */

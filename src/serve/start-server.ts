@@ -100,9 +100,9 @@ export async function startServer({ config, env, isInteractive }: ServerOptions)
     storage.kind === "filesystem"
       ? createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics)
       : undefined;
-  api.serve((request, keepOpen) => {
+  api.serve((request, connection) => {
     if (handleStorage && new URL(request.url).pathname.startsWith("/storage/")) return handleStorage(request);
-    return app.fetch(request, { keepOpen });
+    return app.fetch(request, connection);
   });
   const housekeeping = {
     database: () => database.maintain(now()),

@@ -2,6 +2,7 @@ import type { Control } from "../control/control.ts";
 import type { Rollouts } from "../control/rollouts.ts";
 import type { TokenLookup } from "../control/token-lookup.ts";
 import type { Role } from "../core/roles.ts";
+import type { SocketHandlers } from "./web-socket.ts";
 
 /** Who sent a request. */
 export interface Caller {
@@ -33,8 +34,15 @@ export interface Variables {
   stopping: AbortSignal;
 }
 
+/** What the listener can do for a request. */
+export interface Connection {
+  /** Lifts the idle limit of a stream. */
+  keepOpen?: (request: Request) => void;
+  /** With an answer of status 101, the connection becomes a WebSocket with these handlers. */
+  upgrade?: (handlers: SocketHandlers) => void;
+}
+
 export interface ServerEnv {
   Variables: Variables;
-  /** Given by Bun.serve: lifts the idle limit of a stream. */
-  Bindings: { keepOpen?: (request: Request) => void };
+  Bindings: Connection;
 }

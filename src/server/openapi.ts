@@ -23,6 +23,12 @@ export function raw<T extends string>(types: Record<T, z.ZodType>, description: 
   return { description, content } as { description: string };
 }
 
+/** The connection becomes a WebSocket. */
+export const switching: { description: string } = {
+  description:
+    "A WebSocket (RFC 6455). The token may come as the subprotocol `aether.bearer.<token>`, where no header can be set; that, or `aether.v1` offered beside it, is answered. Closed with 1000 at its end, 1001 when the server stops, 1008 when the token no longer works, 1011 with a reason when it failed.",
+};
+
 /** A JSON request body that must be there. */
 export function jsonBody<T extends z.ZodType>(schema: T) {
   return { required: true, content: { "application/json": { schema } } };

@@ -97,10 +97,10 @@ export async function createHarness(options: HarnessOptions = {}) {
   const handleStorage = createStorageHandler(limitPuts(storage.handle, uploadSlots), control.metrics);
   const problems: string[] = [];
   const problemOf = createAnswerCheck(JSON.parse(JSON.stringify(apiDocument(app))));
-  listener.serve(async (request) => {
+  listener.serve(async (request, connection) => {
     const { pathname: path } = new URL(request.url);
     if (path.startsWith("/storage/")) return handleStorage(request);
-    const response = await app.fetch(request, {});
+    const response = await app.fetch(request, connection);
     const contentType = response.headers.get("content-type") ?? "";
     const isStream = contentType.startsWith("text/event-stream") || path.endsWith("/logs");
     const body = isStream ? "" : await response.clone().text();

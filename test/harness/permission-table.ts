@@ -15,6 +15,8 @@ export interface Sample {
   body?: unknown;
   form?: FormData;
   headers?: Record<string, string>;
+  /** It is asked for as a WebSocket. */
+  isSocket?: boolean;
 }
 
 interface Entry {
@@ -53,6 +55,7 @@ export const permissionTable: Record<string, Entry> = {
   "apps.deployments": entry("reads", ofShop("/deployments")),
   "apps.releases": entry("reads", ofShop("/releases")),
   "apps.logs": entry("reads", ofShop("/logs")),
+  "apps.logs.socket": entry("reads", async (aether) => ({ ...(await ofShop("/logs/ws")(aether)), isSocket: true })),
   "apps.env": entry("reads", ofShop("/env")),
   "apps.env.change": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),
   "apps.env.replace": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),

@@ -3,6 +3,7 @@ import { agentToken } from "../harness/control-plane.ts";
 import { permissionsForAllApps, permissionTable, type Rule, type Sample } from "../harness/permission-table.ts";
 import { identifyPod, podToken } from "../harness/pod-tokens.ts";
 import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
+import { upgradeStatus } from "../harness/web-socket.ts";
 
 const aether = await createGuardedHarness({ http: { identifyPod } });
 afterAll(() => aether[Symbol.asyncDispose]());
@@ -143,9 +144,13 @@ test.each(operations)("$operationId opens to a pod's token for downloads only", 
 /** The class of the answer; an app that exists already was created by who may. */
 async function ask(
   method: string,
-  { path, body, form, headers = {} }: Sample = { path: "/nowhere" },
+  { path, body, form, headers = {}, isSocket = false }: Sample = { path: "/nowhere" },
   authorization: string,
 ): Promise<string> {
+  if (isSocket) {
+    const status = await upgradeStatus(`${aether.api}${path}`, authorization === "" ? {} : { authorization });
+    return status === 101 ? "2xx" : String(status);
+  }
   const json = body === undefined ? {} : { "content-type": "application/json" };
   const response = await fetch(`${aether.api}${path}`, {
     method,

@@ -7,6 +7,7 @@ import { type Token, tokenProblem } from "../../control/tokens.ts";
 import type { IdentifyPod, PodIdentity } from "../../core/pod-identity.ts";
 import { AetherError } from "../../lib/errors.ts";
 import type { Caller, ServerEnv } from "../context.ts";
+import { socketToken } from "../web-socket.ts";
 
 /** What an agent, of this server or in a pod, may ask: the bytes it was told to run, and nothing else. */
 const agentPath = /^\/artifacts\/[0-9a-f]{64}\/download$/;
@@ -28,7 +29,7 @@ export interface AuthenticateOptions {
 export function authenticate({ tokens, lookup, required, agentToken, identifyPod }: AuthenticateOptions) {
   const agentHash = hashToken(agentToken);
   return createMiddleware<ServerEnv>(async function authenticate(c, next) {
-    const secret = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+    const secret = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? socketToken(c);
     const hash = hashToken(secret ?? "");
     const mayBeAgent = c.req.method === "GET" && agentPath.test(c.req.path);
     const isAgent = mayBeAgent && equal(hash, agentHash);

@@ -1,67 +1,86 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { getApp } from "../../control/apps.ts";
-import type { LogLine } from "../../core/log-line.ts";
-import { parseSince, sincePattern } from "../../lib/durations.ts";
+import type { LogLine, LogQuery } from "../../core/log-line.ts";
+import { parseSince } from "../../lib/durations.ts";
 import { readableApp } from "../access.ts";
-import { failures, raw } from "../openapi.ts";
+import type { ServerEnv } from "../context.ts";
+import { failures, raw, switching } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { appParam } from "../schemas/fields.ts";
+import { logLineView, logQuery } from "../schemas/log.ts";
 import { streamEnd } from "../stream-end.ts";
+import { webSocket } from "../web-socket.ts";
 
-const flag = z.enum(["0", "1", "true", "false"]).optional();
-
-const logLineView = z
-  .object({
-    time: z.string(),
-    pod: z.string(),
-    container: z.string(),
-    stream: z.enum(["stdout", "stderr"]),
-    line: z.string(),
-  })
-  .openapi("LogLine") satisfies z.ZodType<LogLine>;
-
-const logs = createRoute({
+const chunked = createRoute({
   method: "get",
   path: "/{app}/logs",
   operationId: "apps.logs",
   summary: "Read an app's output, chunked; follow keeps the answer open",
-  request: {
-    params: appParam,
-    query: z.object({
-      follow: flag,
-      tail_lines: z.coerce.number().int().min(0).max(100_000).optional(),
-      since: z.string().openapi({ pattern: sincePattern, example: "5m" }).optional(),
-      format: z.enum(["text", "ndjson"]).default("text"),
-    }),
-  },
+  request: { params: appParam, query: logQuery },
   responses: {
     ...failures,
     200: raw({ "text/plain": z.string(), "application/x-ndjson": logLineView }, "The lines, oldest first"),
   },
 });
 
-/** Mounted at /apps. */
-export const logRoutes = createRouter().openapi(logs, async (c) => {
-  const { control } = c.var;
-  const app = readableApp(c, c.req.valid("param").app);
-  const query = c.req.valid("query");
-  await getApp(control.db, app);
-  const since = query.since === undefined ? {} : { since: parseSince(query.since, control.now()) };
-  const tail = query.tail_lines === undefined ? {} : { tailLines: query.tail_lines };
-  const follow = query.follow === "1" || query.follow === "true";
-  c.env.keepOpen?.(c.req.raw);
-  const { signal, release } = streamEnd(c);
-  const lines = control.runtime.logs(app, { ...since, ...tail, follow }, signal);
-  const ndjson = query.format === "ndjson";
-  const headers = {
-    "content-type": ndjson ? "application/x-ndjson" : "text/plain; charset=utf-8",
-    "cache-control": "no-store",
-  };
-  return new Response(toStream(lines, ndjson ? toNdjson : toText, release), { headers });
+const socket = createRoute({
+  method: "get",
+  path: "/{app}/logs/ws",
+  operationId: "apps.logs.socket",
+  summary: "Read an app's output by WebSocket, a message a line",
+  request: { params: appParam, query: logQuery },
+  responses: { ...failures, 101: switching },
 });
 
-const toNdjson = (line: LogLine): string => `${JSON.stringify(line)}\n`;
-const toText = ({ line }: LogLine): string => `${line}\n`;
+/** Mounted at /apps. */
+export const logRoutes = createRouter()
+  .openapi(chunked, async (c) => {
+    const query = c.req.valid("query");
+    const { app, wanted } = await asked(c, c.req.valid("param").app, query);
+    c.env.keepOpen?.(c.req.raw);
+    const { signal, release } = streamEnd(c);
+    const lines = c.var.control.runtime.logs(app, wanted, signal);
+    const headers = {
+      "content-type": query.format === "ndjson" ? "application/x-ndjson" : "text/plain; charset=utf-8",
+      "cache-control": "no-store",
+    };
+    const print = printer(query.format);
+    return new Response(
+      toStream(lines, (line) => `${print(line)}\n`, release),
+      { headers },
+    );
+  })
+  .openapi(socket, async (c) => {
+    const query = c.req.valid("query");
+    const { app, wanted } = await asked(c, c.req.valid("param").app, query);
+    const print = printer(query.format);
+    return webSocket(c, async ({ signal, send }) => {
+      // The next line is asked for when this one was taken: a slow reader slows its source.
+      for await (const line of c.var.control.runtime.logs(app, wanted, signal)) await send(print(line));
+    });
+  });
+
+async function asked(
+  c: Context<ServerEnv>,
+  name: string,
+  { follow, since, tail_lines }: z.infer<typeof logQuery>,
+): Promise<{ app: string; wanted: LogQuery }> {
+  const { control } = c.var;
+  const app = readableApp(c, name);
+  await getApp(control.db, app);
+  return {
+    app,
+    wanted: {
+      follow: follow === "1" || follow === "true",
+      ...(since === undefined ? {} : { since: parseSince(since, control.now()) }),
+      ...(tail_lines === undefined ? {} : { tailLines: tail_lines }),
+    },
+  };
+}
+
+const printer = (format: "text" | "ndjson") => (line: LogLine) =>
+  format === "ndjson" ? JSON.stringify(line) : line.line;
 
 /** Pulls, so that a slow reader slows the source and nothing piles up. */
 function toStream(
