@@ -51,7 +51,7 @@ test(`${rounds} kills in the middle of writing lose no confirmed row and leave n
     [...halves.values()].filter((pair) => pair.length !== 2),
     `seed ${seed}`,
   ).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test("kills during the very first start never keep the next one from starting", async () => {
   await using folder = await temporaryFolder();
@@ -66,7 +66,7 @@ test("kills during the very first start never keep the next one from starting", 
   await migrate(database.db);
   expect(await database.db.select().from(auditEvents)).toEqual([]);
   expect((await readdir(folder.path)).toSorted()).toEqual(["lock.json", "lock.sqlite", "pglite"]);
-}, 60_000);
+}, 180_000);
 
 test("a lock file that a killed Postgres left empty does not keep the next one from starting", async () => {
   await using folder = await temporaryFolder();
