@@ -99,3 +99,41 @@ test("origins are separated by commas", () => {
     parseServerConfig({ AETHER_CORS_ALLOWED_ORIGINS: "https://a.example, http://localhost:3000" }).corsAllowedOrigins,
   ).toEqual(["https://a.example", "http://localhost:3000"]);
 });
+
+test("where and how applications run on Kubernetes is read whole", () => {
+  const env = {
+    HOME: "/home/ada",
+    KUBECONFIG: "/a:/b",
+    AETHER_RUNTIME: "kubernetes",
+    AETHER_KUBE_CONTEXT: "staging",
+    AETHER_APP_DOMAIN: "apps.example.com",
+    AETHER_INGRESS_CLASS: "nginx",
+    AETHER_NODE_SELECTOR: "pool=apps, disk=ssd",
+    AETHER_TOLERATIONS: "pool=apps:NoSchedule,spot:NoExecute,any",
+  };
+  expect(parseServerConfig(env).kubernetes).toMatchObject({
+    location: { kubeconfigs: ["/a", "/b"], context: "staging" },
+    namespace: "aether-apps",
+    runtimeImage: "aether-nodejs:{major}-slim",
+    ingress: { domain: "apps.example.com", className: "nginx" },
+    serviceType: "ClusterIP",
+    nodeSelector: { pool: "apps", disk: "ssd" },
+    tolerations: [
+      { key: "pool", operator: "Equal", value: "apps", effect: "NoSchedule" },
+      { key: "spot", operator: "Exists", effect: "NoExecute" },
+      { key: "any", operator: "Exists" },
+    ],
+  });
+  expect(parseServerConfig({ ...env, AETHER_RUNTIME: "local" }).kubernetes).toBeUndefined();
+});
+
+test.each([
+  ["AETHER_RUNTIME", "docker"],
+  ["AETHER_NAMESPACE", "Not_A_Name"],
+  ["AETHER_SERVICE_TYPE", "nodeport"],
+  ["AETHER_NODE_SELECTOR", "pool"],
+  ["AETHER_TOLERATIONS", "pool=apps:Never"],
+  ["AETHER_APP_DOMAIN", "https://apps.example.com/"],
+])("%s=%s is refused", (name, value) => {
+  expect(thrownBy({ HOME: "/home/ada", [name]: value }).message).toContain(`${name}:`);
+});

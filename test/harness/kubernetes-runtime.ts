@@ -15,6 +15,8 @@ export interface KubernetesHarnessOptions {
   startTimeoutMs?: number;
   /** Another server's agent. */
   agent?: string;
+  /** Another way to the same cluster. */
+  cluster?: Cluster;
 }
 
 export type ReleaseChanges = Partial<Omit<Release, "pins">> & { pins?: Partial<Pins> };
@@ -44,7 +46,7 @@ export async function createKubernetesHarness({ startTimeoutMs = 60_000 }: Kuber
   let version = 0;
 
   /** A runtime as another server, or the same after a restart, has it. */
-  async function startRuntime({ agent = ownAgent }: KubernetesHarnessOptions = {}) {
+  async function startRuntime({ agent = ownAgent, cluster = namespace.cluster }: KubernetesHarnessOptions = {}) {
     const logged: string[] = [];
     const events: RuntimeEvent[] = [];
     const log = createLogger({ level: "debug", format: "json", write: (line) => void logged.push(line) });

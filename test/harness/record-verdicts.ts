@@ -25,7 +25,7 @@ const look = () => {
   if (pods.length > 0) seen.set(current, structuredClone(view));
 };
 await using world = watchWorld(cluster, { namespace, log, onChange: look, onAgentGone: () => {} });
-await world.ready;
+await world.ready();
 const recorded: object[] = [];
 for (const broken of brokenApps) {
   if (broken.app === "old-node") continue; // the cluster never hears of it

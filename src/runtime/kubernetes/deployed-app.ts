@@ -97,7 +97,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   }
 
   async function applyCandidate(candidate: Candidate): Promise<void> {
-    await world.ready;
+    await world.ready();
     if (candidate === parked && world.deployment(app) === undefined) return; // nothing that could be stopped
     const release = await counted(toRelease(candidate));
     const made = objects(release);

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
@@ -122,7 +121,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       void someNodes().catch((error: unknown) =>
         log.warn("the cluster's nodes are not known", { why: messageOf(error) }),
       );
-      await Promise.race([world.ready, sleep(firstReadMs, undefined, { ref: false })]);
+      await world
+        .ready()
+        .catch((error: unknown) => log.warn("the cluster was not read yet", { why: messageOf(error) }));
     },
     async check() {
       await cluster.version();
@@ -171,6 +172,5 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
   };
 }
 
-const firstReadMs = 5_000;
 /** Beyond the grace of the pods: the drain before, and the cluster's own bookkeeping. */
 const removalMs = 45_000;

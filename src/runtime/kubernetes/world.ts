@@ -20,8 +20,8 @@ export interface Warning {
 
 /** What the cluster holds of our applications, kept by watches. */
 export interface World extends AsyncDisposable {
-  /** Settles when all of it was read once. */
-  readonly ready: Promise<void>;
+  /** Settles when all of it was read once; rejects with what prevents it when that takes long. */
+  ready(): Promise<void>;
   /** Why it may be out of date, or undefined. */
   problem(): unknown;
   deployment(app: string): Deployment | undefined;
@@ -102,12 +102,15 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
     },
   );
   const all: Reflector<unknown>[] = [deployments, replicaSets, pods, services, agents, autoscalers, events];
-  const ready = Promise.all(all.map((reflector) => reflector.ready)).then(() => {});
-  ready.catch(() => {}); // ended before: whoever waits hears it
+  const read = Promise.all(all.map((reflector) => reflector.ready)).then(() => true);
+  read.catch(() => {}); // ended before: whoever waits hears it
   const of = <T extends object>(items: T[], app: string) => items.filter((item) => appOf(item) === app);
 
   return {
-    ready,
+    async ready() {
+      const isRead = await Promise.race([read, sleep(longMs, false, { ref: false })]);
+      if (!isRead) throw trouble ?? notYet;
+    },
     problem: () => (all.every(({ heardAt }) => Date.now() - heardAt < staleMs) ? undefined : (trouble ?? notYet)),
     deployment: (app) => deployments.get(app),
     replicaSets: (app) => of(replicaSets.items(), app),
@@ -125,6 +128,7 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
   };
 }
 
+const longMs = 5_000;
 /** The API server is heard about once a minute on each watch. */
 const staleMs = 180_000;
 const notYet = new Error("the cluster was not read yet");
