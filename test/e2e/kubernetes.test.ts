@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KindName } from "../../src/k8s/kinds.ts";
-import { runJson, type User } from "../harness/binary.ts";
+import { createUser, runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { kubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer, type KubernetesParts, serveKubernetes } from "../harness/kubernetes-server.ts";
@@ -35,7 +35,7 @@ testOnKubernetes(
     expect(first.json).toMatchObject({ status: "running", version: 1 });
     expect(await (await fetch(url)).text()).toBe("v1");
     const replicas = async () => (await runJson(user, ["status", "shop"], { env })).json.running.replicas;
-    await waitFor("both replicas", async () => (await running(replicas)) === 2, slow);
+    expect(await running(replicas)).toBe(2); // the command waited for both
     expect((await user.run(["logs", "shop"], { env })).stdout).toContain("asked /\n");
 
     const load = steadyLoad(url);
@@ -72,7 +72,7 @@ testOnKubernetes(
     const broken = await runJson(user, ["deploy", folder], { env });
     expect(broken.code).toBe(20);
     expect(broken.json).toMatchObject({ failure_reason: "crash_loop", status: "failed", version: 2 });
-    expect(broken.json.message).toContain("`node server.js` exited with code 1 before it answered");
+    expect(broken.json.message).toContain("`node server.js` exited with code 1, ");
     expect(broken.stderr).toContain("Error: no database");
     expect(broken.stderr).toContain("about to throw");
     expect(await (await fetch(first.json.url)).text()).toBe("v1");
@@ -113,6 +113,16 @@ testOnKubernetes(
   },
   120_000,
 );
+
+test("a server whose pods could not reach it does not start, and says what to set", async () => {
+  await using user = await createUser();
+  const { code, stderr } = await user.run(["serve", "--port", "0", "--data-dir", join(user.path, "data")], {
+    env: { AETHER_RUNTIME: "kubernetes" },
+  });
+  expect(code).toBe(10);
+  expect(stderr).toContain("Pods of the cluster cannot reach this server at http://127.0.0.1:");
+  expect(stderr).toContain("AETHER_INTERNAL_URL");
+});
 
 async function deploymentOf({ cluster, namespace }: KubernetesParts) {
   return cluster.get({ kind: "Deployment", namespace, name: "shop" });

@@ -23,7 +23,7 @@ export const brokenApps: BrokenApp[] = [
     app: "crashes",
     server: crash,
     reason: "crash_loop",
-    message: /exited with code 1 before it answered/,
+    message: /exited with code 1, /,
     log: /no database/,
   },
   { app: "ends", server: `console.log("done");`, reason: "exited", message: /exit code 0/, log: /done/ },

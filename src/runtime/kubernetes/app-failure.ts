@@ -35,11 +35,11 @@ function ended(pod: Pod, release: AppRelease): Cause | undefined {
   }
   if (exitCode === 0) {
     const why = "A web application has to keep running: check the start command.";
-    return { reason: "exited", message: `${command} ended with exit code 0 before it answered. ${why}`, log };
+    return { reason: "exited", message: `${command} ended with exit code 0. ${why}`, log };
   }
   if (restarts < 2 && !(restarts >= 1 && isWaiting)) return undefined; // once may be chance
   const how = signal ? `was ended by signal ${signal}` : `exited with code ${exitCode}`;
-  return { reason: "crash_loop", message: `${command} ${how} before it answered, ${times(restarts, isWaiting)}.`, log };
+  return { reason: "crash_loop", message: `${command} ${how}, ${times(restarts, isWaiting)}.`, log };
 }
 
 const times = (restarts: number, isWaiting: boolean): string => {

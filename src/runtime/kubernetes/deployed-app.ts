@@ -56,6 +56,7 @@ interface Candidate {
 const followedWithinMs = 5_000;
 /** Somebody put another release there: another server that knows more, most likely, of which the database soon tells. */
 const foreignMs = 15_000;
+const refusedMs = 30_000;
 const logLines = 50;
 
 /**
@@ -88,7 +89,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
       if (closing.signal.aborted) return;
       if (!isRefusal(error)) throw retried(error);
       if (candidate && candidate === pending) fail(candidate, toFailure(error));
-      else log.error("the cluster refuses a release that ran", { error });
+      else refusedAgain(error);
     } finally {
       if (!worker.isDue()) for (const verdict of verdicts.splice(0)) emit(verdict);
     }
@@ -132,6 +133,12 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     log.info("somebody changed what was applied", { kind: change.kind, drift });
     if (drift === "foreign") worker.wake(foreignMs);
     else worker.wakeGently();
+  }
+
+  /** A quota or a namespace may be mended by somebody. */
+  function refusedAgain(error: unknown): void {
+    log.error("the cluster refuses a release that ran, it is tried again", { error, retryMs: refusedMs });
+    worker.wake(refusedMs);
   }
 
   function retried(error: unknown): unknown {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
@@ -15,7 +16,8 @@ import { type ClusterSettings, newPins } from "./pins.ts";
 import { toReplicas } from "./pod-status.ts";
 import { assertUsable } from "./preconditions.ts";
 import { removeAppObjects } from "./remove-app.ts";
-import { type World, watchWorld } from "./world.ts";
+import { podCause } from "./verdict.ts";
+import { type Pod, type World, watchWorld } from "./world.ts";
 
 export interface KubernetesRuntimeOptions {
   cluster: Cluster;
@@ -159,7 +161,13 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       collectSoon();
     },
     async replicas(app) {
-      return toReplicas(seen().pods(app));
+      const pods = seen().pods(app);
+      const warnings = seen().warnings(pods);
+      const patience = { now: Date.now(), forMs: startTimeoutMs };
+      return toReplicas(pods, (pod) => {
+        const release = apps.get(app)?.wanted().find(isReleaseOf(pod));
+        return release && podCause(pod, { release, warnings, patience });
+      });
     },
     logs: (app, query, signal) => readPodLogs({ cluster, namespace, pods: () => seen().pods(app) }, query, signal),
     url: (app) => appUrl({ app, world: seen(), settings, wanted: apps.get(app)?.wanted()[0], nodes: knownNodes }),
@@ -171,6 +179,11 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
     },
   };
 }
+
+const isReleaseOf =
+  ({ metadata }: Pod) =>
+  ({ deploymentId }: AppRelease): boolean =>
+    metadata?.annotations?.["aether.dev/deployment"] === deploymentId;
 
 /** Beyond the grace of the pods: the drain before, and the cluster's own bookkeeping. */
 const removalMs = 45_000;

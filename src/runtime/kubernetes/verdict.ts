@@ -26,18 +26,27 @@ export function judge(view: ReleaseView, patience: Patience): Judgement {
   const { release, pods, warnings } = view;
   const live = pods.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
   for (const pod of live) {
-    const own = warnings.filter((warning) => warning.pod === pod.metadata?.name);
-    const cause =
-      evicted(pod) ??
-      unscheduled(pod, patience) ??
-      fetchFailure(pod, release) ??
-      appFailure(pod, { release, warnings: own, patience }) ??
-      unstarted(pod, own, patience);
+    const cause = podCause(pod, { release, warnings, patience });
     if (cause) return { is: "failed", ...cause };
   }
   const cause = refused(view, live) ?? overdue(view);
   if (cause) return { is: "failed", ...cause };
   return fetching(live, view, patience);
+}
+
+/** Why a pod of the release does not serve, or undefined while it may. */
+export function podCause(
+  pod: Pod,
+  { release, warnings, patience }: Pick<ReleaseView, "release" | "warnings"> & { patience: Patience },
+): Cause | undefined {
+  const own = warnings.filter((warning) => warning.pod === pod.metadata?.name);
+  return (
+    evicted(pod) ??
+    unscheduled(pod, patience) ??
+    fetchFailure(pod, release) ??
+    appFailure(pod, { release, warnings: own, patience }) ??
+    unstarted(pod, own, patience)
+  );
 }
 
 /** The controller has seen what we wrote, and a replica of this very release serves. */

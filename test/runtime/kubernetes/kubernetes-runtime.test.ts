@@ -198,6 +198,36 @@ testOnKubernetes("an application is removed whole, also when its removal was beg
   expect(await verdict(again.deploymentId)).toMatchObject({ type: "running" });
 });
 
+testOnKubernetes("a replica that stops serving later says why, and a namespace that is mended is used", async () => {
+  await using harness = await createKubernetesHarness();
+  const { runtime, cluster, namespace, release, verdict } = harness;
+  const server = `
+    const http = require("node:http");
+    const server = http.createServer((request, response) => {
+      if (request.url === "/end") setTimeout(() => process.exit(3), 50);
+      response.end("one");
+    });
+    server.listen(process.env.PORT);`;
+  const wanted = await release({ ...files("one"), "server.js": server });
+  await runtime.apply(wanted);
+  expect(await verdict(wanted.deploymentId)).toMatchObject({ type: "running" });
+  const url = runtime.url("shop") ?? "";
+  const end = () => fetch(`${url}/end`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+  const failing = async () => {
+    await end();
+    return (await runtime.replicas("shop")).find(({ failure }) => failure !== undefined);
+  };
+  const replica = await waitFor("a replica that crashes again and again", failing, slow);
+  expect(replica.failure).toMatchObject({ reason: "crash_loop", message: expect.stringContaining("code 3") });
+
+  const metadata = { name: "none", namespace };
+  await cluster.create({ apiVersion: "v1", kind: "ResourceQuota", metadata, spec: { hard: { services: "0" } } });
+  await cluster.remove({ kind: "Service", namespace, name: "shop" });
+  await waitFor("the refusal", () => harness.logged.some((line) => line.includes("refuses a release that ran")), slow);
+  await cluster.remove({ kind: "ResourceQuota", namespace, name: "none" });
+  await waitFor("the Service anew", () => cluster.get({ kind: "Service", namespace, name: "shop" }), slow);
+});
+
 testOnKubernetes("what the next release has no more goes with the one before", async () => {
   await using harness = await createKubernetesHarness();
   const { runtime, cluster, namespace, release, verdict } = harness;
