@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { packFolder } from "../../src/artifact/pack/pack.ts";
 import { createUser, runJson, startServe } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
+import { onEachRuntime } from "../harness/platform.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -18,71 +19,174 @@ async function shop(user: { path: string }, text = "v1") {
   });
 }
 
-test("from a folder to an answer: deploy, list, status, logs", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user);
-  const folder = await shop(user);
-  const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
-  expect(stderr).toContain("Left out:");
-  expect(code).toBe(0);
-  expect(json).toMatchObject({
-    app: "shop",
-    status: "running",
-    version: 1,
-    digest: expect.stringMatching(/^[0-9a-f]{64}$/),
-    url: `http://shop.localhost:${new URL(server.gateway).port}`,
-    sbom: null,
-    signature: null,
-    provenance: null,
-    note: null,
-    uploaded_bytes: json.size_bytes,
-    reused_bytes: 0,
-    timings: { pack_ms: expect.any(Number), total_ms: expect.any(Number) },
-  });
-  const manifest = JSON.parse(await readFile(json.manifest, "utf8"));
-  const paths = manifest.files.map(({ path }: { path: string }) => path);
-  expect(paths).toContain("dist/built.js");
-  expect(paths).not.toContain(".env");
-  expect(await (await server.ask("shop")).text()).toBe("v1");
+/** A cluster needs its time. */
+const patient = { withinMs: 45_000 };
 
-  const env = { AETHER_API_BASE: server.api };
-  expect((await runJson(user, ["list"], { env })).json).toMatchObject({
-    apps: [{ name: "shop", deployment: { status: "running", version: 1 } }],
-  });
-  expect((await user.run(["list"], { env })).stdout).toContain("shop  v1       running");
-  expect((await runJson(user, ["status"], { env, cwd: folder })).json).toMatchObject({
-    app: "shop",
-    running: { digest: json.digest },
-  });
-  const { stdout } = await user.run(["logs", "shop"], { env });
-  expect(stdout).toContain("listening\n");
-  expect(stdout).toContain("asked /\n");
-  const lines = (await user.run(["logs", "shop", "--json", "--tail", "1"], { env })).stdout.trim().split("\n");
-  expect(lines).toHaveLength(1);
-  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
-    line: "asked /",
-    stream: "stdout",
-    pod: expect.stringContaining("shop"),
-  });
-});
+onEachRuntime((open) => {
+  test("from a folder to an answer: deploy, list, status, logs", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const folder = await shop(user);
+    const { code, json, stderr } = await runJson(user, ["deploy", folder], { env });
+    expect(stderr).toContain("Left out:");
+    expect(code).toBe(0);
+    expect(json).toMatchObject({
+      app: "shop",
+      status: "running",
+      version: 1,
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      url: expect.stringMatching(platform.urlOf("shop")),
+      sbom: null,
+      signature: null,
+      provenance: null,
+      note: null,
+      uploaded_bytes: json.size_bytes,
+      reused_bytes: 0,
+      timings: { pack_ms: expect.any(Number), total_ms: expect.any(Number) },
+    });
+    const manifest = JSON.parse(await readFile(json.manifest, "utf8"));
+    const paths = manifest.files.map(({ path }: { path: string }) => path);
+    expect(paths).toContain("dist/built.js");
+    expect(paths).not.toContain(".env");
+    expect(await (await platform.ask("shop")).text()).toBe("v1");
 
-test("the same tree again uploads nothing and says so; a change takes over", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user);
-  const folder = await shop(user);
-  const first = await runJson(user, ["deploy", folder, "--server", server.api]);
-  const again = await runJson(user, ["deploy", folder, "--server", server.api]);
-  expect(again.stderr).toContain("Nothing to upload");
-  expect(again.json).toMatchObject({
-    digest: first.json.digest,
-    uploaded_bytes: 0,
-    reused_bytes: first.json.size_bytes,
-    version: 2,
+    expect((await runJson(user, ["list"], { env })).json).toMatchObject({
+      apps: [{ name: "shop", deployment: { status: "running", version: 1 } }],
+    });
+    expect((await user.run(["list"], { env })).stdout).toContain("shop  v1       running");
+    expect((await runJson(user, ["status"], { env, cwd: folder })).json).toMatchObject({
+      app: "shop",
+      running: { digest: json.digest },
+    });
+    const { stdout } = await user.run(["logs", "shop"], { env });
+    expect(stdout).toContain("listening\n");
+    expect(stdout).toContain("asked /\n");
+    const lines = (await user.run(["logs", "shop", "--json", "--tail", "1"], { env })).stdout.trim().split("\n");
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      line: "asked /",
+      stream: "stdout",
+      pod: expect.stringContaining("shop"),
+    });
   });
-  await writeFile(join(folder, "server.js"), answering("v2"));
-  const changed = await runJson(user, ["deploy", folder, "--server", server.api]);
-  expect(changed.json).toMatchObject({ status: "running", version: 3 });
-  expect(await (await server.ask("shop")).text()).toBe("v2");
+
+  test("the same tree again uploads nothing and says so; a change takes over", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const folder = await shop(user);
+    const first = await runJson(user, ["deploy", folder], { env });
+    const again = await runJson(user, ["deploy", folder], { env });
+    expect(again.stderr).toContain("Nothing to upload");
+    expect(again.json).toMatchObject({
+      digest: first.json.digest,
+      uploaded_bytes: 0,
+      reused_bytes: first.json.size_bytes,
+      version: 2,
+    });
+    await writeFile(join(folder, "server.js"), answering("v2"));
+    const changed = await runJson(user, ["deploy", folder], { env });
+    expect(changed.json).toMatchObject({ status: "running", version: 3 });
+    await waitFor("nothing but v2", async () => (await (await platform.ask("shop")).text()) === "v2", patient); // v1 drains
+  });
+
+  test("--detach returns at once, and the release runs later", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const { json } = await runJson(user, ["deploy", await shop(user), "--detach"], { env });
+    expect(json).toMatchObject({ status: "pending", version: 1 });
+    await waitFor(
+      "the detached release to answer",
+      async () => {
+        const { json: status } = await runJson(user, ["status", "shop"], { env });
+        return status.running;
+      },
+      patient,
+    );
+  });
+
+  test("--legacy-upload goes through the server", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const { code, json } = await runJson(user, ["deploy", await shop(user), "--legacy-upload"], { env });
+    expect(code).toBe(0);
+    expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes });
+  });
+
+  test("large artifacts go up in parts", async () => {
+    await using platform = await open({
+      AETHER_MULTIPART_THRESHOLD_BYTES: "1000000",
+      AETHER_MULTIPART_PART_SIZE_BYTES: "5242880",
+    });
+    const { user, client: env } = platform;
+    const folder = await shop(user);
+    const noise = new Uint8Array(12_000_000);
+    for (let at = 0; at < noise.length; at += 65_536)
+      crypto.getRandomValues(noise.subarray(at, Math.min(at + 65_536, noise.length)));
+    await writeFile(join(folder, "noise.bin"), noise);
+    const { code, json, stderr } = await runJson(user, ["deploy", folder], { env });
+    expect(stderr).toContain("Uploaded");
+    expect(code).toBe(0);
+    expect(json.uploaded_bytes).toBe(json.size_bytes);
+    expect(json.size_bytes).toBeGreaterThan(12_000_000);
+  });
+
+  test("logs -f shows new lines as they come, and ends with Ctrl-C as a success", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    await runJson(user, ["deploy", await shop(user)], { env });
+    const following = user.spawn(["logs", "shop", "-f"], { env });
+    let seen = "";
+    const reading = (async () => {
+      for await (const chunk of following.stdout) seen += new TextDecoder().decode(chunk);
+    })();
+    await waitFor("the old lines", () => seen.includes("listening"));
+    await platform.ask("shop", "/fresh");
+    await waitFor("the new line", () => seen.includes("asked /fresh"));
+    following.kill("SIGINT");
+    expect(await following.exited).toBe(0);
+    await reading;
+    expect(seen.match(/asked \/fresh/g)).toHaveLength(1);
+  });
+
+  test("nothing of the server's environment reaches an application", async () => {
+    await using platform = await open({ CANARY_SECRET: "canary-7f3a", AWS_SECRET_ACCESS_KEY: "canary-7f3a" });
+    const { user, client: env } = platform;
+    const folder = await writeFiles(join(user.path, "spy"), {
+      "package.json": packageJson("spy"),
+      "server.js": `require("node:http").createServer((q, s) => s.end(JSON.stringify(process.env))).listen(process.env.PORT);`,
+    });
+    await runJson(user, ["deploy", folder], { env });
+    const seen = (await (await platform.ask("spy")).json()) as Record<string, string>;
+    expect(JSON.stringify(seen)).not.toContain("canary-7f3a");
+    expect(Object.keys(seen).filter((name) => /^AETHER|^XDG|^CI$|TOKEN|SECRET/.test(name))).toEqual([]);
+    expect(seen).toMatchObject({ NODE_ENV: "production", PORT: expect.stringMatching(/^\d+$/) });
+  });
+
+  test("a restart in the middle of a deploy brings back what ran, and goes on with what waits", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const folder = await shop(user);
+    await runJson(user, ["deploy", folder], { env });
+    await writeFile(join(folder, "server.js"), "setInterval(() => {}, 1000)"); // never answers
+    await runJson(user, ["deploy", folder, "--detach"], { env });
+    await platform.killAndRestart({ AETHER_START_TIMEOUT_SECS: "2" });
+    expect(await (await platform.ask("shop")).text()).toBe("v1");
+    const status = async () => (await runJson(user, ["status", "shop"], { env })).json;
+    await waitFor(
+      "the verdict on the second",
+      async () => {
+        const { running, latest } = await status();
+        expect(running).toMatchObject({ version: 1 });
+        return latest.status === "failed";
+      },
+      patient,
+    );
+    // Read anew: what showed the verdict had read the replicas a moment before it.
+    const { replicas } = (await status()).running;
+    const staying = replicas.filter(({ state }: { state: string }) => state !== "stopping");
+    expect(staying).toMatchObject([{ version: 1, state: "running" }]);
+    expect(await (await platform.ask("shop")).text()).toBe("v1");
+  });
 });
 
 test("--dry-run, --pack-only, --no-upload and --out touch no server", async () => {
@@ -121,76 +225,6 @@ test("the binary's compressing threads give the digest that one thread gives", a
   expect(json.digest).toBe(alone.digest);
 });
 
-test("--detach returns at once, and the release runs later", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user);
-  const { json } = await runJson(user, ["deploy", await shop(user), "--detach", "--server", server.api]);
-  expect(json).toMatchObject({ status: "pending", version: 1 });
-  await waitFor("the detached release to answer", async () => {
-    const { json: status } = await runJson(user, ["status", "shop", "--server", server.api]);
-    return status.running;
-  });
-});
-
-test("--legacy-upload goes through the server", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user);
-  const { code, json } = await runJson(user, ["deploy", await shop(user), "--legacy-upload", "--server", server.api]);
-  expect(code).toBe(0);
-  expect(json).toMatchObject({ status: "running", uploaded_bytes: json.size_bytes });
-});
-
-test("large artifacts go up in parts", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user, {
-    env: { AETHER_MULTIPART_THRESHOLD_BYTES: "1000000", AETHER_MULTIPART_PART_SIZE_BYTES: "5242880" },
-  });
-  const folder = await shop(user);
-  const noise = new Uint8Array(12_000_000);
-  for (let at = 0; at < noise.length; at += 65_536)
-    crypto.getRandomValues(noise.subarray(at, Math.min(at + 65_536, noise.length)));
-  await writeFile(join(folder, "noise.bin"), noise);
-  const { code, json, stderr } = await runJson(user, ["deploy", folder, "--server", server.api]);
-  expect(stderr).toContain("Uploaded");
-  expect(code).toBe(0);
-  expect(json.uploaded_bytes).toBe(json.size_bytes);
-  expect(json.size_bytes).toBeGreaterThan(12_000_000);
-});
-
-test("logs -f shows new lines as they come, and ends with Ctrl-C as a success", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user);
-  await runJson(user, ["deploy", await shop(user), "--server", server.api]);
-  const following = user.spawn(["logs", "shop", "-f", "--server", server.api]);
-  let seen = "";
-  const reading = (async () => {
-    for await (const chunk of following.stdout) seen += new TextDecoder().decode(chunk);
-  })();
-  await waitFor("the old lines", () => seen.includes("listening"));
-  await server.ask("shop", "/fresh");
-  await waitFor("the new line", () => seen.includes("asked /fresh"));
-  following.kill("SIGINT");
-  expect(await following.exited).toBe(0);
-  await reading;
-  expect(seen.match(/asked \/fresh/g)).toHaveLength(1);
-});
-
-test("nothing of the server's environment reaches an application", async () => {
-  await using user = await createUser();
-  await using server = await startServe(user, {
-    env: { CANARY_SECRET: "canary-7f3a", AWS_SECRET_ACCESS_KEY: "canary-7f3a" },
-  });
-  const folder = await writeFiles(join(user.path, "spy"), {
-    "package.json": packageJson("spy"),
-    "server.js": `require("node:http").createServer((q, s) => s.end(JSON.stringify(process.env))).listen(process.env.PORT);`,
-  });
-  await runJson(user, ["deploy", folder, "--server", server.api]);
-  const seen = (await (await server.ask("spy")).json()) as Record<string, string>;
-  expect(JSON.stringify(seen)).not.toContain("canary-7f3a");
-  expect(Object.keys(seen).filter((name) => /^AETHER|^XDG|^CI$|TOKEN|SECRET/.test(name))).toEqual([]);
-  expect(seen).toMatchObject({ NODE_ENV: "production", PORT: expect.stringMatching(/^\d+$/) });
-});
-
 test("after kill -9 of the server, the next one serves the same applications, each once", async () => {
   await using user = await createUser();
   const dataFolder = join(user.path, "data");
@@ -213,28 +247,6 @@ async function commandIn(folder: string, pid: string): Promise<string | undefine
     return undefined; // not a process, or gone meanwhile
   }
 }
-
-test("a restart in the middle of a deploy brings back what ran, and goes on with what waits", async () => {
-  await using user = await createUser();
-  const dataFolder = join(user.path, "data");
-  const first = await startServe(user, { dataFolder });
-  const folder = await shop(user);
-  await runJson(user, ["deploy", folder, "--server", first.api]);
-  await writeFile(join(folder, "server.js"), "setInterval(() => {}, 1000)"); // never answers
-  await runJson(user, ["deploy", folder, "--detach", "--server", first.api]);
-  await first.kill();
-  await using second = await startServe(user, { dataFolder, env: { AETHER_START_TIMEOUT_SECS: "2" } });
-  expect(await (await second.ask("shop")).text()).toBe("v1");
-  const status = async () => (await runJson(user, ["status", "shop", "--server", second.api])).json;
-  await waitFor("the verdict on the second", async () => {
-    const { running, latest } = await status();
-    expect(running).toMatchObject({ version: 1 });
-    return latest.status === "failed";
-  });
-  // Read anew: what showed the verdict had read the replicas a moment before it.
-  expect((await status()).running.replicas).toMatchObject([{ version: 1, state: "running" }]);
-  expect(await (await second.ask("shop")).text()).toBe("v1");
-});
 
 test("the server does not wait for people who follow logs", async () => {
   await using user = await createUser();
