@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import { apps, artifacts, deployments, publicKeys } from "../db/schema.ts";
+import { crashPoint } from "../lib/crash-point.ts";
 import { lockAppNamed } from "./app-lock.ts";
 import type { App } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
@@ -68,6 +69,7 @@ async function finishRemoval(
   const held = holdRemoval(control, app);
   try {
     await rollouts.remove(app.name);
+    crashPoint("app-stopped");
     await held.renew();
     await untilUnclaimed(control, app);
     await held.renew();

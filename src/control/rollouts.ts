@@ -1,6 +1,7 @@
 import { and, inArray, isNull } from "drizzle-orm";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import { apps } from "../db/schema.ts";
+import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError, messageOf } from "../lib/errors.ts";
 import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Control } from "./control.ts";
@@ -31,6 +32,7 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   let next: Promise<void> | undefined;
 
   async function write(event: RuntimeEvent): Promise<void> {
+    crashPoint("verdict-heard");
     try {
       if (event.type === "running") await markRunning(control, event.deploymentId);
       else await fail(event.deploymentId, event.failure);

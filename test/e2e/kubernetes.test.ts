@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { KindName } from "../../src/k8s/kinds.ts";
-import { createUser, runJson, type User } from "../harness/binary.ts";
+import { runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { kubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer, type KubernetesParts, serveKubernetes } from "../harness/kubernetes-server.ts";
+import { objectsIn } from "../harness/objects-in.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { steadyLoad } from "../harness/steady-load.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -56,7 +56,7 @@ testOnKubernetes(
 
     const removed = await user.run(["apps", "delete", "shop", "--yes"], { env });
     expect(removed.stderr).not.toContain("[error]");
-    expect(await leftOf(cluster, namespace)).toEqual([]);
+    expect(await objectsIn(cluster, namespace)).toEqual([]);
   },
   120_000,
 );
@@ -138,16 +138,3 @@ const running = async (replicas: () => Promise<Replica[]>): Promise<number> =>
 
 const isOnly = (replicas: Replica[], version: number): boolean =>
   replicas.length === 2 && replicas.every((replica) => replica.version === version && replica.state === "running");
-
-/** All that is in the namespace, but what Kubernetes itself puts into each. */
-async function leftOf(cluster: KubernetesParts["cluster"], namespace: string): Promise<string[]> {
-  const kinds: KindName[] = ["Deployment", "ReplicaSet", "Pod", "Service", "Secret", "ConfigMap", "ServiceAccount"];
-  const more: KindName[] = ["PodDisruptionBudget", "HorizontalPodAutoscaler", "Ingress", "Role", "RoleBinding"];
-  const all = await Promise.all(
-    [...kinds, ...more].map(async (kind) => {
-      const { items } = await cluster.list({ kind, namespace });
-      return items.map(({ metadata }) => `${kind} ${metadata?.name}`);
-    }),
-  );
-  return all.flat().filter((name) => !["ConfigMap kube-root-ca.crt", "ServiceAccount default"].includes(name));
-}

@@ -18,6 +18,8 @@ export async function createKubernetesParts(env: Record<string, string> = {}) {
     cluster: namespace.cluster,
     namespace: namespace.name,
     port,
+    /** Where pods reach this machine. */
+    host: host ?? "",
     env: {
       AETHER_RUNTIME: "kubernetes",
       AETHER_NAMESPACE: namespace.name,
@@ -37,8 +39,12 @@ export async function createKubernetesParts(env: Record<string, string> = {}) {
 export type KubernetesParts = Awaited<ReturnType<typeof createKubernetesParts>>;
 
 /** `aether serve` on those; another one on the same data folder is its successor. */
-export function serveKubernetes(user: User, { port, env }: Pick<KubernetesParts, "port" | "env">) {
-  return startServe(user, { env, args: ["--port", String(port)] });
+export function serveKubernetes(
+  user: User,
+  { port, env }: Pick<KubernetesParts, "port" | "env">,
+  more: Record<string, string> = {},
+) {
+  return startServe(user, { env: { ...env, ...more }, args: ["--port", String(port)] });
 }
 
 /** A user and a server whose applications run in a namespace of its own. */

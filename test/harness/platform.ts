@@ -70,7 +70,7 @@ async function openOnKubernetes(env: Record<string, string> = {}): Promise<Platf
     urlOf: () => /^http:\/\/[0-9.]+:3\d{4}$/,
     async killAndRestart(more = {}) {
       await server.kill();
-      server = await serveKubernetes(user, { port: parts.port, env: { ...parts.env, ...more } });
+      server = await serveKubernetes(user, parts, more);
     },
     async [Symbol.asyncDispose]() {
       await server.stop();

@@ -2,6 +2,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import type { Cluster } from "../../k8s/cluster.ts";
 import { ClusterError, isClusterError } from "../../k8s/cluster-error.ts";
 import { type KindName, kinds } from "../../k8s/kinds.ts";
+import { crashPoint } from "../../lib/crash-point.ts";
 
 /** What became of an object: what the cluster has of it now. */
 export interface Applied {
@@ -32,6 +33,7 @@ export async function applyObjects(
       generation: metadata?.generation ?? 0,
       resourceVersion: metadata?.resourceVersion,
     });
+    crashPoint("object-applied");
   }
   return applied;
 }

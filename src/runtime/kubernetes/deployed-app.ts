@@ -2,6 +2,7 @@ import type { DeploymentFailure } from "../../core/deployment.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { objects } from "../../k8s/builders/objects.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
+import { crashPoint } from "../../lib/crash-point.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Release, RuntimeEvent } from "../runtime.ts";
@@ -103,6 +104,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     const release = await counted(toRelease(candidate));
     const made = objects(release);
     applied = { candidate, objects: await applyObjects(cluster, made, { app, signal: closing.signal }) };
+    crashPoint("release-applied");
     await pruneObjects(cluster, made, { namespace: settings.namespace, app });
     log.debug("applied", { version: release.version, digest: release.digest });
   }

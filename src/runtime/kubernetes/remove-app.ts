@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../k8s/cluster.ts";
 import type { KindName } from "../../k8s/kinds.ts";
+import { crashPoint } from "../../lib/crash-point.ts";
 import { AetherError } from "../../lib/errors.ts";
 
 /** In this order: what would make others anew goes first. */
@@ -41,6 +42,7 @@ async function removeOnce(cluster: Cluster, { namespace, app }: { namespace: str
       const name = metadata?.name ?? "";
       left.push(`${kind} ${name}`);
       if (metadata?.deletionTimestamp === undefined) await cluster.remove({ kind, namespace, name });
+      crashPoint("object-removed");
     }
   }
   return left;
