@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runJson, type User } from "../harness/binary.ts";
+import { createUser, runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { kubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer, type KubernetesParts, serveKubernetes } from "../harness/kubernetes-server.ts";
