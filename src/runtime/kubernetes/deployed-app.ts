@@ -17,7 +17,7 @@ import { pruneObjects } from "./prune-objects.ts";
 import { toFailure } from "./refusal.ts";
 import { judge, type ReleaseView } from "./verdict.ts";
 import { createWorker } from "./worker.ts";
-import type { Deployment, World, WorldChange } from "./world.ts";
+import type { World, WorldChange } from "./world.ts";
 
 export interface DeployedAppOptions {
   app: string;
@@ -78,12 +78,16 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   let isJudging = false;
   /** What is told when the cluster was given what follows from it. */
   const verdicts: RuntimeEvent[] = [];
+  /** What changed while objects were applied: only afterwards can our own changes be told from those of others. */
+  const unseen: WorldChange[] = [];
+  let isApplying = false;
   const fetchLogs = new Map<string, string[]>();
 
   const target = (): Candidate | undefined => pending ?? settled ?? parked;
 
   async function converge(): Promise<void> {
     const candidate = target();
+    isApplying = true;
     try {
       if (candidate) await applyCandidate(candidate);
     } catch (error) {
@@ -92,9 +96,10 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
       if (candidate && candidate === pending) fail(candidate, toFailure(error));
       else refusedAgain(error);
     } finally {
+      isApplying = false;
       if (!worker.isDue()) for (const verdict of verdicts.splice(0)) emit(verdict);
     }
-    mendAll();
+    for (const change of unseen.splice(0)) mend(change);
     judgeNow();
   }
 
@@ -117,14 +122,6 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   async function counted(release: AppRelease): Promise<AppRelease> {
     if (release.replicas === 0 || !world.isAutoscaled(app)) return release;
     return { ...release, replicas: await autoscaledReplicas(cluster, { namespace: settings.namespace, name: app }) };
-  }
-
-  /** While objects are applied, our own changes are seen; what others did meanwhile is looked for afterwards. */
-  function mendAll(): void {
-    const live = { Deployment: world.deployment(app), Service: world.service(app) };
-    for (const [kind, object] of Object.entries(live) as [keyof typeof live, Deployment | undefined][]) {
-      if (object) mend({ kind, type: "changed", metadata: object.metadata });
-    }
   }
 
   function mend(change: WorldChange): void {
@@ -263,7 +260,8 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
       worker.wake();
     },
     changed(change) {
-      if (!worker.isBusy()) mend(change);
+      if (!isApplying) mend(change);
+      else if (change.kind === "Deployment" || change.kind === "Service") unseen.push(change);
       judgeNow();
     },
     tick: judgeNow,
