@@ -61,6 +61,7 @@ export function createWorker(work: () => Promise<void>, signal: AbortSignal): Wo
     wake,
     wakeGently() {
       const now = performance.now();
+      if (isDue || now < gentle.at + gentle.delayMs) return; // that is on its way: one edit is seen in several steps
       const isCalm = now - gentle.at > calmMs;
       gentle = { at: now, delayMs: isCalm ? 0 : Math.min(longestMs, Math.max(1_000, gentle.delayMs * 2)) };
       wake(gentle.delayMs);
