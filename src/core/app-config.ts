@@ -11,4 +11,6 @@ export interface AppConfig {
   node?: string | undefined;
   /** An HTTP path that answers 2xx or 3xx when the application is ready; absent: any HTTP answer to `/`. */
   health?: { path: string } | undefined;
+  /** Kubernetes' amounts (`250m`, `256Mi`) that each replica has; not in the artifact, and nothing to the local runtime. */
+  resources?: { cpu?: string | undefined; memory?: string | undefined } | undefined;
 }

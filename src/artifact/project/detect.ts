@@ -19,18 +19,24 @@ export async function detectApp(project: Project): Promise<Detected> {
   const start = await detectStart(project);
   const port = project.settings.port ?? fixedPort(start.command);
   const node = detectNode(project);
-  const { health } = project.settings;
+  const { health, resources } = project.settings;
   return {
     config: {
       start: start.command,
       ...(port === undefined ? {} : { port }),
       ...(node === undefined ? {} : { node: node.range }),
       ...(health === undefined ? {} : { health }),
+      ...(resources === undefined ? {} : { resources: amounts(resources) }),
     },
     start,
     ...(node === undefined ? {} : { nodeSource: node.source }),
   };
 }
+
+const amounts = ({ cpu, memory }: NonNullable<Project["settings"]["resources"]>): AppConfig["resources"] => ({
+  ...(cpu === undefined ? {} : { cpu: String(cpu) }),
+  ...(memory === undefined ? {} : { memory: String(memory) }),
+});
 
 /** The application's name from aether.json, else from package.json made valid; `--app` comes before both. */
 export function detectName(project: Project): string {

@@ -86,6 +86,10 @@ export function toAppRelease(
     start: config?.start,
     port: config?.port,
     health: config?.health,
+    resources: config?.resources && {
+      requests: config.resources,
+      limits: { memory: config.resources.memory },
+    },
     env: { values: release.env, nameKey: pins.env_key },
     replicas: release.replicas,
     graceSeconds: pins.grace_seconds,

@@ -9,12 +9,18 @@ export const deploymentParam = z.object({
   id: z.string().openapi({ format: "uuid", param: { name: "id", in: "path" } }),
 });
 
+const amount = z
+  .string()
+  .regex(/^\d{1,15}(\.\d{1,9})?(m|[kKMGT]i?)?$/, 'it must be an amount such as "500m" or "256Mi"')
+  .openapi({ description: "In Kubernetes' units", example: "256Mi" });
+
 export const appConfig = z
   .object({
     start: z.string().min(1).max(10_000),
     port: z.number().int().min(1).max(65535).optional(),
     node: z.string().max(200).optional(),
     health: z.object({ path: z.string().regex(/^\//, "it must start with /").max(2_000) }).optional(),
+    resources: z.object({ cpu: amount.optional(), memory: amount.optional() }).optional(),
   })
   .openapi("AppConfig");
 

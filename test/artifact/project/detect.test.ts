@@ -261,3 +261,12 @@ describe("the package manager", () => {
     expect(error.code).toBe("config_invalid");
   });
 });
+
+test("resources are amounts in text, as Kubernetes takes them", async () => {
+  const { config } = await detect({
+    "package.json": { main: "server.js" },
+    "server.js": "",
+    "aether.json": { resources: { cpu: 2, memory: "256Mi" } },
+  });
+  expect(config.resources).toEqual({ cpu: "2", memory: "256Mi" });
+});

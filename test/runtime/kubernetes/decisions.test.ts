@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import type { V1Deployment } from "@kubernetes/client-node";
 import { objects } from "../../../src/k8s/builders/objects.ts";
 import { driftOf } from "../../../src/runtime/kubernetes/drift.ts";
 import { libcOf, nodeMajor, nodeProblem } from "../../../src/runtime/kubernetes/image.ts";
@@ -53,6 +54,21 @@ test("a server with another agent and other settings makes the same objects of a
   for (const word of ["aether-nodejs:22-slim", "shop.apps.example.com", '"pool":"apps"', '"key":"spot"']) {
     expect(deployed).toContain(word);
   }
+});
+
+test("what aether.json asks of resources is what a replica gets", () => {
+  const pins = newPins(settings, release);
+  const resourcesOf = (resources: { cpu?: string; memory?: string }) => {
+    const wanted = { ...release, config: { ...release.config, resources } };
+    const made = objects(toAppRelease(wanted, { pins, settings, isKept: () => true }));
+    const deployment = made.find((one): one is V1Deployment => one.kind === "Deployment");
+    return deployment?.spec?.template.spec?.containers[0]?.resources;
+  };
+  expect(resourcesOf({ cpu: "250m", memory: "1Gi" })).toEqual({
+    requests: { cpu: "250m", memory: "1Gi" },
+    limits: { memory: "1Gi" },
+  });
+  expect(resourcesOf({ cpu: "2" })).toEqual({ requests: { cpu: "2", memory: "128Mi" }, limits: { memory: "512Mi" } });
 });
 
 test("a pinned agent that the cluster has no more is replaced by the server's own", () => {
