@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LogLine } from "../core/log-line.ts";
+import type { LogStream } from "../core/log-line.ts";
 import { createLineSplitter } from "./line-splitter.ts";
 import type { LogWriter } from "./log-writer.ts";
 
@@ -28,7 +28,7 @@ export function createThrottle(): Throttle {
 
 /** Copies a stream of the application to its log, line by line, until it ends. */
 export async function captureOutput(
-  stream: LogLine["stream"],
+  stream: LogStream,
   output: Readable,
   { log, throttle }: { log: LogWriter; throttle: Throttle },
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { LogLine } from "../core/log-line.ts";
+import type { LogLine, LogStream } from "../core/log-line.ts";
 import { segmentName, segmentNumber } from "../core/log-segments.ts";
 
 const segmentBytes = 8 * 1024 * 1024;
@@ -11,7 +11,7 @@ const tailLineLength = 2_000;
 /** Writes one replica's log segments and remembers the last lines for a failure's report. */
 export interface LogWriter {
   /** Returns how many bytes the lines are. */
-  write(stream: LogLine["stream"], lines: string[]): number;
+  write(stream: LogStream, lines: string[]): number;
   /** A line of the agent itself about the application. */
   note(line: string): void;
   tail(): string[];
@@ -55,7 +55,7 @@ export function createLogWriter(folder: string, replica: string): LogWriter {
     }
   }
 
-  function render(stream: LogLine["stream"], container: string, lines: string[]): Buffer {
+  function render(stream: LogStream, container: string, lines: string[]): Buffer {
     const time = new Date().toISOString();
     const entries = lines.map((line): LogLine => ({ time, pod: replica, container, stream, line }));
     return Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));

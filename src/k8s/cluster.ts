@@ -79,6 +79,8 @@ export interface PodLogOptions {
   previous?: boolean;
   /** Each line begins with its time, RFC 3339 with nanoseconds, and a blank. */
   timestamps?: boolean;
+  /** Lines keep their end: what has none is a piece of a very long line, or the last of what there is. */
+  keepEnds?: boolean;
 }
 
 /** A pod's place; kinds are understood. */

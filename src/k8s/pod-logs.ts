@@ -14,20 +14,25 @@ export async function podLogs(
   options: PodLogOptions,
   signal: AbortSignal,
 ): Promise<AsyncIterable<string>> {
+  const { keepEnds = false, ...query } = options;
   const ref = { kind: "Pod", ...pod };
   const response = await transport.open({
     method: "GET",
     path: objectPath(ref, "log"),
-    query: { ...options },
+    query,
     doing: inWords("read the log of", ref),
     signal,
   });
-  return linesOf(response, transport.server, signal);
+  return linesOf(response, { server: transport.server, keepEnds }, signal);
 }
 
-async function* linesOf(response: Response, server: string, signal: AbortSignal): AsyncGenerator<string> {
+async function* linesOf(
+  response: Response,
+  { server, keepEnds }: { server: string; keepEnds: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   try {
-    if (response.body) yield* splitLines(response.body, { keepRest: true, longest: longestLine });
+    if (response.body) yield* splitLines(response.body, { keepRest: true, keepEnds, longest: longestLine });
   } catch (error) {
     if (signal.aborted) return;
     throw networkFailure(error, server);

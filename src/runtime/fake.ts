@@ -89,6 +89,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
       const release = running.get(app);
       return release ? Array.from({ length: release.replicas }, (_, index) => replica(release, index)) : [];
     },
+    checkLogs() {},
     async *logs(app) {
       yield* lines.get(app) ?? [];
     },

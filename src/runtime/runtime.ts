@@ -91,6 +91,9 @@ export interface Runtime {
   /** Stops and forgets an application; idempotent. */
   remove(app: string): Promise<void>;
   replicas(app: string): Promise<ReplicaStatus[]>;
+  /** Throws where these lines cannot be given: of a container that is not there, of a run that is not kept apart. */
+  checkLogs(app: string, query: LogQuery): void;
+  /** With `follow`, until `signal` aborts; an application without replicas is waited for. */
   logs(app: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
   /** Where people reach the application once it is deployed, or undefined when this runtime routes to none. */
   url(app: string): string | undefined;

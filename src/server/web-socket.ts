@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { toFailure } from "../control/failures.ts";
 import { AetherError } from "../lib/errors.ts";
 import type { ServerEnv } from "./context.ts";
-import { type StreamEnding, streamEnd } from "./stream-end.ts";
+import { type StreamEnding, type StreamEndOptions, streamEnd } from "./stream-end.ts";
 
 /** A connection as the listener has it (Bun's `ServerWebSocket`). */
 export interface RawSocket {
@@ -41,6 +41,7 @@ const closeCodes: Record<StreamEnding, [code: number, reason: string]> = {
   left: [1000, ""],
   stopping: [1001, "the server stops"],
   revoked: [1008, "the token no longer works"],
+  removed: [1000, "what it was about was removed"],
 };
 
 /** The token in `Sec-WebSocket-Protocol`, where a browser can put it: never in a query, which is logged. */
@@ -53,27 +54,35 @@ export function socketToken(c: Context<ServerEnv>): string | undefined {
  * Answers 101, and runs `talk` on the connection: it is closed with 1000 when that returns, and with 1011 and the reason
  * when it throws. What is refused before (no such app, no right) is thrown by the handler, and an ordinary answer.
  */
-export function webSocket(c: Context<ServerEnv>, talk: (socket: Socket) => Promise<void>): Response {
+export function webSocket(
+  c: Context<ServerEnv>,
+  talk: (socket: Socket) => Promise<void>,
+  { isThere }: Pick<StreamEndOptions, "isThere"> = {},
+): Response {
   if (!isUpgrade(c)) {
     throw new AetherError("bad_request", `${c.req.path} is a WebSocket, and this request asks for none.`, {
       hint: "Send it with a WebSocket client.",
     });
   }
   if (c.env.upgrade === undefined) throw new Error("This server was put together without WebSockets.");
-  c.env.upgrade(createHandlers(c, talk));
+  c.env.upgrade(createHandlers(c, talk, isThere));
   const protocols = offered(c);
   const answered = protocols.includes(protocol) ? protocol : protocols.find((one) => bearer.test(one));
   return new Response(null, { status: 101, headers: answered ? { "sec-websocket-protocol": answered } : {} });
 }
 
-function createHandlers(c: Context<ServerEnv>, talk: (socket: Socket) => Promise<void>): SocketHandlers {
+function createHandlers(
+  c: Context<ServerEnv>,
+  talk: (socket: Socket) => Promise<void>,
+  isThere: StreamEndOptions["isThere"],
+): SocketHandlers {
   const gone = new AbortController();
   let raw: RawSocket | undefined;
   let handle: (data: string | Uint8Array) => void = () => {};
   let waiting = Promise.withResolvers<void>();
 
   async function run(opened: RawSocket): Promise<void> {
-    const { signal, release, ending } = streamEnd(c, gone.signal);
+    const { signal, release, ending } = streamEnd(c, { left: gone.signal, isThere });
     // One that does not read must not keep a revoked token's connection open.
     signal.addEventListener("abort", () => socket(signal).close(...closeCodes[ending()]), { once: true });
     try {

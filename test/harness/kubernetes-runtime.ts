@@ -15,8 +15,8 @@ export interface KubernetesHarnessOptions {
   startTimeoutMs?: number;
   /** Another server's agent. */
   agent?: string;
-  /** Another way to the same cluster. */
-  cluster?: Cluster;
+  /** How a runtime reaches the cluster, if not as the test does. */
+  reach?: (own: Cluster) => Cluster | Promise<Cluster>;
 }
 
 export type ReleaseChanges = Partial<Omit<Release, "pins">> & { pins?: Partial<Pins> };
@@ -30,7 +30,7 @@ async function machineAddress(cluster: Cluster): Promise<string> {
 }
 
 /** A namespace of the test's own, a store that its pods reach, and runtimes on both: each is a server's. */
-export async function createKubernetesHarness({ startTimeoutMs = 60_000 }: KubernetesHarnessOptions = {}) {
+export async function createKubernetesHarness({ startTimeoutMs = 60_000, ...first }: KubernetesHarnessOptions = {}) {
   const namespace = await createNamespace({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
   const { cluster, name } = namespace;
   const store = await createArtifactStore({ host: await machineAddress(cluster) });
@@ -46,11 +46,11 @@ export async function createKubernetesHarness({ startTimeoutMs = 60_000 }: Kuber
   let version = 0;
 
   /** A runtime as another server, or the same after a restart, has it. */
-  async function startRuntime({ agent = ownAgent, cluster = namespace.cluster }: KubernetesHarnessOptions = {}) {
+  async function startRuntime({ agent = ownAgent, reach = (own) => own }: KubernetesHarnessOptions = {}) {
     const logged: string[] = [];
     const events: RuntimeEvent[] = [];
     const log = createLogger({ level: "debug", format: "json", write: (line) => void logged.push(line) });
-    const runtime = createKubernetesRuntime({ cluster, settings, agent, log, startTimeoutMs });
+    const runtime = createKubernetesRuntime({ cluster: await reach(cluster), settings, agent, log, startTimeoutMs });
     await runtime.start((event) => void events.push(event));
     stops.push(() => runtime.stop());
     return {
@@ -66,9 +66,8 @@ export async function createKubernetesHarness({ startTimeoutMs = 60_000 }: Kuber
     };
   }
 
-  const first = await startRuntime();
   return {
-    ...first,
+    ...(await startRuntime(first)),
     cluster,
     namespace: name,
     store,

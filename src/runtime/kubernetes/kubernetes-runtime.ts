@@ -10,9 +10,9 @@ import { appUrl } from "./app-url.ts";
 import { collect } from "./collect.ts";
 import { createDeployedApp, type DeployedApp } from "./deployed-app.ts";
 import { libcOf } from "./image.ts";
-import { readPodLogs } from "./logs.ts";
 import { findNodes, type Nodes } from "./nodes.ts";
 import { type ClusterSettings, newPins } from "./pins.ts";
+import { createPodLogs } from "./pod-logs/pod-logs.ts";
 import { toReplicas } from "./pod-status.ts";
 import { assertUsable } from "./preconditions.ts";
 import { removeAppObjects } from "./remove-app.ts";
@@ -45,6 +45,13 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
   const { namespace } = settings;
   const apps = new Map<string, DeployedApp>();
   const removing = new Map<string, Promise<void>>();
+  const podLogs = createPodLogs({
+    cluster,
+    namespace,
+    log,
+    pods: (app) => seen().pods(app),
+    ready: () => seen().ready,
+  });
   const timers: ReturnType<typeof setInterval>[] = [];
   let world: World | undefined;
   let nodes: Promise<Nodes> | undefined;
@@ -107,7 +114,10 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       world = watchWorld(cluster, {
         namespace,
         log,
-        onChange: (app, change) => apps.get(app)?.changed(change),
+        onChange: (app, change) => {
+          apps.get(app)?.changed(change);
+          if (change.kind === "Pod") podLogs.changed(app);
+        },
         onAgentGone: () => {
           for (const app of apps.values()) app.repair();
         },
@@ -169,7 +179,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
         return release && podCause(pod, { release, warnings, patience });
       });
     },
-    logs: (app, query, signal) => readPodLogs({ cluster, namespace, pods: () => seen().pods(app) }, query, signal),
+    checkLogs: podLogs.check,
+    logs: podLogs.read,
     url: (app) => appUrl({ app, world: seen(), settings, wanted: apps.get(app)?.wanted()[0], nodes: knownNodes }),
     async stop() {
       for (const timer of timers) clearInterval(timer);

@@ -10,7 +10,7 @@ import { type Generation, startGeneration, unfitGeneration } from "./generation.
 import { createHostedApp, type HostedApp } from "./hosted-app.ts";
 import { createLayout } from "./layout.ts";
 import { cleanLeftovers } from "./leftovers.ts";
-import { readLogs } from "./logs.ts";
+import { assertLocal, readLogs } from "./logs.ts";
 import { findMachineNode, type MachineNode } from "./machine-node.ts";
 import { createPorts } from "./ports.ts";
 import { logFolderName, namesIn, pruneApp, removeHalfDone } from "./prune.ts";
@@ -175,6 +175,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
     async replicas(app) {
       return apps.get(app)?.replicas() ?? [];
     },
+    checkLogs: assertLocal,
     logs: (app, query, signal) => readLogs(layout.app(app).logs, query, signal),
     url: (app) => options.gatewayUrl(app),
     async stop() {

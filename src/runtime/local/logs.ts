@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine, LogQuery } from "../../core/log-line.ts";
-import { systemCode } from "../../lib/errors.ts";
+import { AetherError, systemCode } from "../../lib/errors.ts";
 import { createLogCursor, type LogCursor } from "./log-cursor.ts";
 
 /** Between two looks at the files while they grow without a pause. */
@@ -23,7 +23,7 @@ export async function* readLogs(folder: string, query: LogQuery, signal: AbortSi
       const { found, folders } = await discover(folder, cursors);
       changes?.watch([folder, ...folders]);
       for (const cursor of isFirst ? found : []) await seek(cursor, query);
-      const lines = since(query.since, merge([...cursors.values()], { toTheEnd: isFirst, signal }));
+      const lines = wanted(query, merge([...cursors.values()], { toTheEnd: isFirst, signal }));
       for await (const line of isFirst && query.tailLines !== undefined ? lastOf(query.tailLines, lines) : lines) {
         yield line;
         changes?.touch(); // there may be more than was taken in this round
@@ -36,8 +36,25 @@ export async function* readLogs(folder: string, query: LogQuery, signal: AbortSi
   }
 }
 
-async function seek(cursor: LogCursor, { since, tailLines }: LogQuery): Promise<void> {
-  if (tailLines !== undefined) return cursor.seekLast(tailLines);
+/** The application, and what its agent notes beside it. */
+const containers = ["app", "aether"];
+
+/** Throws for what only pods have. */
+export function assertLocal(app: string, { container, previous }: LogQuery): void {
+  if (container !== undefined && !containers.includes(container)) {
+    throw new AetherError("bad_request", `"${app}" has no container "${container}".`, {
+      hint: `There are: ${containers.join(", ")}.`,
+    });
+  }
+  if (!previous) return;
+  throw new AetherError("bad_request", "Applications of this server have one log over all their runs.", {
+    hint: "Leave out previous: the lines of the run before stand in it.",
+  });
+}
+
+async function seek(cursor: LogCursor, { since, tailLines, container }: LogQuery): Promise<void> {
+  // With a container's name, the lines of another do not count: all are read.
+  if (tailLines !== undefined && container === undefined) return cursor.seekLast(tailLines);
   if (since !== undefined) return cursor.seekSince(since);
 }
 
@@ -91,9 +108,11 @@ async function* merge(
   }
 }
 
-async function* since(time: Date | undefined, lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine> {
-  const from = time?.toISOString() ?? "";
-  for await (const line of lines) if (line.time >= from) yield line;
+async function* wanted({ since, container }: LogQuery, lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine> {
+  const from = since?.toISOString() ?? "";
+  for await (const line of lines) {
+    if (line.time >= from && (container === undefined || line.container === container)) yield line;
+  }
 }
 
 async function* lastOf(count: number, lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine> {

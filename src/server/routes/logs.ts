@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { getApp } from "../../control/apps.ts";
 import type { LogLine, LogQuery } from "../../core/log-line.ts";
 import { parseSince } from "../../lib/durations.ts";
+import { AetherError } from "../../lib/errors.ts";
 import { readableApp } from "../access.ts";
 import type { ServerEnv } from "../context.ts";
 import { failures, raw, switching } from "../openapi.ts";
@@ -10,7 +11,7 @@ import { createRouter } from "../router.ts";
 import { appParam } from "../schemas/fields.ts";
 import { logLineView, logQuery } from "../schemas/log.ts";
 import { streamEnd } from "../stream-end.ts";
-import { webSocket } from "../web-socket.ts";
+import { type Socket, webSocket } from "../web-socket.ts";
 
 const chunked = createRoute({
   method: "get",
@@ -37,9 +38,9 @@ const socket = createRoute({
 export const logRoutes = createRouter()
   .openapi(chunked, async (c) => {
     const query = c.req.valid("query");
-    const { app, wanted } = await asked(c, c.req.valid("param").app, query);
+    const { app, wanted, isThere } = await asked(c, c.req.valid("param").app, query);
     c.env.keepOpen?.(c.req.raw);
-    const { signal, release } = streamEnd(c);
+    const { signal, release } = streamEnd(c, { isThere });
     const lines = c.var.control.runtime.logs(app, wanted, signal);
     const headers = {
       "content-type": query.format === "ndjson" ? "application/x-ndjson" : "text/plain; charset=utf-8",
@@ -53,34 +54,49 @@ export const logRoutes = createRouter()
   })
   .openapi(socket, async (c) => {
     const query = c.req.valid("query");
-    const { app, wanted } = await asked(c, c.req.valid("param").app, query);
+    const { app, wanted, isThere } = await asked(c, c.req.valid("param").app, query);
     const print = printer(query.format);
-    return webSocket(c, async ({ signal, send }) => {
+    const tell = async ({ signal, send }: Socket) => {
       // The next line is asked for when this one was taken: a slow reader slows its source.
       for await (const line of c.var.control.runtime.logs(app, wanted, signal)) await send(print(line));
-    });
+    };
+    return webSocket(c, tell, { isThere });
   });
 
+/** What is asked for, when it can be given. A stream that follows ends with its app. */
 async function asked(
   c: Context<ServerEnv>,
   name: string,
-  { follow, since, tail_lines }: z.infer<typeof logQuery>,
-): Promise<{ app: string; wanted: LogQuery }> {
+  { follow, since, tail_lines, container, previous }: z.infer<typeof logQuery>,
+): Promise<{ app: string; wanted: LogQuery; isThere: (() => Promise<boolean>) | undefined }> {
   const { control } = c.var;
   const app = readableApp(c, name);
-  await getApp(control.db, app);
-  return {
-    app,
-    wanted: {
-      follow: follow === "1" || follow === "true",
-      ...(since === undefined ? {} : { since: parseSince(since, control.now()) }),
-      ...(tail_lines === undefined ? {} : { tailLines: tail_lines }),
-    },
+  const { id } = await getApp(control.db, app);
+  const wanted: LogQuery = {
+    follow: isSet(follow),
+    previous: isSet(previous),
+    ...(since === undefined ? {} : { since: parseSince(since, control.now()) }),
+    ...(tail_lines === undefined ? {} : { tailLines: tail_lines }),
+    ...(container === undefined ? {} : { container }),
   };
+  control.runtime.checkLogs(app, wanted);
+  const isThere = () =>
+    getApp(control.db, app).then(
+      (now) => now.id === id,
+      (error: unknown) => {
+        if (error instanceof AetherError && error.code === "not_found") return false;
+        throw error;
+      },
+    );
+  return { app, wanted, isThere: wanted.follow ? isThere : undefined };
 }
 
-const printer = (format: "text" | "ndjson") => (line: LogLine) =>
-  format === "ndjson" ? JSON.stringify(line) : line.line;
+const isSet = (flag: string | undefined): boolean => flag === "1" || flag === "true";
+
+const printer = (format: "text" | "ndjson") => (line: LogLine) => {
+  if (format === "ndjson") return JSON.stringify(line);
+  return line.gap ? `--- gap in ${line.pod}: ${line.line}` : line.line;
+};
 
 /** Pulls, so that a slow reader slows the source and nothing piles up. */
 function toStream(

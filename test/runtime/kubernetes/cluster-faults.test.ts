@@ -15,7 +15,7 @@ testOnKubernetes("an API server that goes away in the middle of a rollout costs 
   await using harness = await createKubernetesHarness();
   await using proxy = await createCuttingProxy(await testClusterAddress());
   await using through = await openTestClusterBy({ port: proxy.port });
-  const { runtime, verdict, events } = await harness.startRuntime({ cluster: through.cluster });
+  const { runtime, verdict, events } = await harness.startRuntime({ reach: () => through.cluster });
   const one = await harness.release(files("one"));
   await runtime.apply(one);
   expect(await verdict(one.deploymentId)).toMatchObject({ type: "running" });
@@ -43,7 +43,7 @@ testOnKubernetes("a server that is there before its cluster says so, and works w
   await using proxy = await createCuttingProxy(await testClusterAddress());
   await using through = await openTestClusterBy({ port: proxy.port });
   proxy.goAway();
-  const { runtime, verdict } = await harness.startRuntime({ cluster: through.cluster });
+  const { runtime, verdict } = await harness.startRuntime({ reach: () => through.cluster });
   await expect(runtime.check()).rejects.toMatchObject({ code: "unreachable" });
   const one = await harness.release(files("one"));
   await runtime.apply(one);
@@ -57,7 +57,7 @@ testOnKubernetes("the rights that are documented are enough, and without them th
   const { cluster, namespace } = harness;
   const token = await tokenOf(harness);
   await using limited = await openTestClusterBy({ token });
-  const { runtime, verdict } = await harness.startRuntime({ cluster: limited.cluster });
+  const { runtime, verdict } = await harness.startRuntime({ reach: () => limited.cluster });
   const refused = await harness.release(files("one"));
   await runtime.apply(refused);
   const message = expect.stringMatching(/cannot (list|watch|get).*Give the account of this server a Role/s);
