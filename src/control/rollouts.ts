@@ -1,4 +1,4 @@
-import { and, inArray, isNull } from "drizzle-orm";
+import { and, inArray, isNull, or } from "drizzle-orm";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import { apps } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
@@ -107,12 +107,15 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
   async function removeGone(wanted: Set<string>): Promise<void> {
     const missing = [...given.keys()].filter((id) => !wanted.has(id));
     if (missing.length === 0) return;
-    const isLive = and(inArray(apps.id, missing), isNull(apps.deletingAt));
-    const live = new Set((await control.db.select({ id: apps.id }).from(apps).where(isLive)).map(({ id }) => id));
+    const names = missing.map((id) => given.get(id) ?? "");
+    const isLive = and(or(inArray(apps.id, missing), inArray(apps.name, names)), isNull(apps.deletingAt));
+    const found = await control.db.select({ id: apps.id, name: apps.name }).from(apps).where(isLive);
+    const live = new Set(found.map(({ id }) => id));
+    const taken = new Set(found.map(({ name }) => name));
     for (const [id, app] of given) {
       if (!missing.includes(id) || live.has(id)) continue;
       try {
-        await runtime.remove(app);
+        await (taken.has(app) && runtime.forget ? runtime.forget(app) : runtime.remove(app));
         given.delete(id);
       } catch (error) {
         log.error("an app that was deleted could not be stopped, it is tried again", { app, error });

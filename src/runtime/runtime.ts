@@ -90,6 +90,11 @@ export interface Runtime {
   scale(app: string, replicas: number): Promise<void>;
   /** Stops and forgets an application; idempotent. */
   remove(app: string): Promise<void>;
+  /**
+   * Another server removed the application, and another one of its name has come: what this process holds of the old one
+   * goes, and nothing that servers share. Without a word, servers share nothing.
+   */
+  forget?(app: string): Promise<void>;
   replicas(app: string): Promise<ReplicaStatus[]>;
   /** Throws where these lines cannot be given: of a container that is not there, of a run that is not kept apart. */
   checkLogs(app: string, query: LogQuery): void;

@@ -55,7 +55,7 @@ interface Candidate {
 
 /** The next release is applied at once; until then the one that runs is not applied again. */
 const followedWithinMs = 5_000;
-/** Somebody put another release there: another server that knows more, most likely, of which the database soon tells. */
+/** Another server put another release there, or removed it: it knows more, most likely, and the database soon tells us. */
 const foreignMs = 15_000;
 const refusedMs = 30_000;
 const logLines = 50;
@@ -76,6 +76,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   let failed: { deploymentId: string; failure: DeploymentFailure } | undefined;
   let applied: { candidate: Candidate; objects: Applied[] } | undefined;
   let isJudging = false;
+  let yieldsUntil = Number.NEGATIVE_INFINITY;
   /** What is told when the cluster was given what follows from it. */
   const verdicts: RuntimeEvent[] = [];
   /** What changed while objects were applied: only afterwards can our own changes be told from those of others. */
@@ -84,6 +85,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   const fetchLogs = new Map<string, string[]>();
 
   const target = (): Candidate | undefined => pending ?? settled ?? parked;
+  const isYielding = (): boolean => performance.now() < yieldsUntil;
 
   async function converge(): Promise<void> {
     const candidate = target();
@@ -130,7 +132,8 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     const drift = driftOf(change, { applied: applied.objects, deploymentId: wanted.release.deploymentId });
     if (drift === undefined) return;
     log.info("somebody changed what was applied", { kind: change.kind, drift });
-    if (drift === "foreign") worker.wake(foreignMs);
+    if (drift === "foreign") yieldsUntil = performance.now() + foreignMs;
+    if (isYielding()) worker.wake(foreignMs);
     else worker.wakeGently();
   }
 
@@ -265,7 +268,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
       judgeNow();
     },
     tick: judgeNow,
-    repair: () => worker.wake(),
+    repair: () => worker.wake(isYielding() ? foreignMs : 0),
     wanted: () => [pending, settled, parked].flatMap((one) => (one ? [toRelease(one)] : [])),
     async close() {
       closing.abort();

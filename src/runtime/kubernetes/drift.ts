@@ -1,8 +1,9 @@
 import { isNewer } from "../../k8s/reflected-store.ts";
 import type { Applied } from "./apply-objects.ts";
+import { isMarkedRemoved } from "./removal-mark.ts";
 import type { WorldChange } from "./world.ts";
 
-/** What somebody did to an object of ours: `foreign` is that it holds another release, which may be right. */
+/** What somebody did to an object of ours: `foreign` is that it holds another release, or that a server removed it. */
 export type Drift = "repair" | "foreign" | undefined;
 
 /** Whether an object is no longer as it was applied. Fields that we never set are nobody's drift but their owner's. */
@@ -12,6 +13,7 @@ export function driftOf(
 ): Drift {
   const ours = applied.find((one) => one.kind === kind && one.name === metadata?.name);
   if (ours === undefined) return undefined;
+  if (isMarkedRemoved(metadata)) return "foreign";
   if (type === "deleted") return metadata?.uid === ours.uid ? "repair" : undefined;
   if (metadata?.uid !== ours.uid) return "repair";
   const { generation = 0, resourceVersion = "", annotations = {} } = metadata ?? {};

@@ -170,6 +170,10 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       await done.finally(() => removing.get(app) === done && removing.delete(app));
       collectSoon();
     },
+    async forget(app) {
+      await apps.get(app)?.close();
+      apps.delete(app);
+    },
     async replicas(app) {
       const pods = seen().pods(app);
       const warnings = seen().warnings(pods);

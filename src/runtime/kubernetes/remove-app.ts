@@ -3,6 +3,7 @@ import type { Cluster } from "../../k8s/cluster.ts";
 import type { KindName } from "../../k8s/kinds.ts";
 import { crashPoint } from "../../lib/crash-point.ts";
 import { AetherError } from "../../lib/errors.ts";
+import { markRemoved } from "./removal-mark.ts";
 
 /** In this order: what would make others anew goes first. */
 const removed = [
@@ -41,7 +42,9 @@ async function removeOnce(cluster: Cluster, { namespace, app }: { namespace: str
     for (const { metadata } of items) {
       const name = metadata?.name ?? "";
       left.push(`${kind} ${name}`);
-      if (metadata?.deletionTimestamp === undefined) await cluster.remove({ kind, namespace, name });
+      if (metadata?.deletionTimestamp !== undefined) continue;
+      if (kind === "Deployment" || kind === "Service") await markRemoved(cluster, { kind, namespace, name });
+      await cluster.remove({ kind, namespace, name });
       crashPoint("object-removed");
     }
   }
