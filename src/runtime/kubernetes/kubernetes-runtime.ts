@@ -50,7 +50,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
     namespace,
     log,
     pods: (app) => seen().pods(app),
-    ready: () => seen().ready,
+    ready: () => seen().ready(),
   });
   const timers: ReturnType<typeof setInterval>[] = [];
   let world: World | undefined;
