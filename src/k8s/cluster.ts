@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { KubernetesObject, V1ObjectMeta } from "@kubernetes/client-node";
+import type { Terminal } from "../core/terminal.ts";
 import type { AsJson, KindName, ObjectOf } from "./kinds.ts";
 
 /** One object. `namespace` is left out for kinds that have none. */
@@ -93,10 +94,11 @@ export interface ExecOptions {
   container: string;
   command: string[];
   stdin?: Readable;
-  /** With `tty` and `columns`, `rows` and `resize` of a terminal, the size follows it. */
+  /** Both are ended when the command has. */
   stdout?: Writable;
   stderr?: Writable;
-  tty?: boolean;
+  /** It runs in a terminal; whatever it writes comes as `stdout`. */
+  terminal?: Terminal;
   signal?: AbortSignal;
 }
 
@@ -132,6 +134,9 @@ export interface Cluster {
   logs(pod: PodRef, options: PodLogOptions, signal: AbortSignal): Promise<AsyncIterable<string>>;
   /** Runs a command in a container; answers its exit code. */
   exec(pod: PodRef, options: ExecOptions): Promise<number>;
-  /** One connection to a port of a pod; settles when it is open, and the streams end with it. */
+  /**
+   * One connection to a port of a pod; settles when it is open, and the output ends with it. That the input has ended cannot
+   * be told: Kubernetes knows no half-closed connections here.
+   */
   portForward(pod: PodRef, port: number, streams: { input: Readable; output: Writable }): Promise<AsyncDisposable>;
 }

@@ -1,36 +1,61 @@
-import { Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { KubeConfig, V1Status } from "@kubernetes/client-node";
+import type { TerminalSize } from "../core/session-frames.ts";
+import type { Terminal } from "../core/terminal.ts";
 import type { ClusterAccess } from "./access.ts";
 import type { ExecOptions, PodRef } from "./cluster.ts";
 import { ClusterError, type ClusterProblem } from "./cluster-error.ts";
+import { type PodSocket, pacedInput, pacedOutput } from "./paced-streams.ts";
 
 /** Runs a command in a container until it ends; its exit code. */
 export async function execInPod(access: ClusterAccess, pod: PodRef, options: ExecOptions): Promise<number> {
-  const { container, command, stdin = null, stdout = null, stderr = null, tty = false, signal } = options;
+  const { container, command, terminal, signal } = options;
   signal?.throwIfAborted();
   const { Exec } = await import("@kubernetes/client-node"); // its models take a third of a second to load
   const exec = new Exec(await toKubeConfig(access));
   const status = Promise.withResolvers<V1Status>();
   status.promise.catch(() => {}); // awaited below, when there is a connection
-  const socket = await exec
-    .exec(pod.namespace, pod.name, container, command, stdout, stderr, stdin, tty, status.resolve)
+  const connection = Promise.withResolvers<PodSocket>();
+  const stdin = options.stdin ? pacedInput(options.stdin, connection.promise) : null;
+  const stdout = options.stdout ? pacedOutput(options.stdout, connection.promise) : null;
+  const stderr = options.stderr && !terminal ? pacedOutput(options.stderr, connection.promise) : null;
+  const socket = (await exec
+    .exec(pod.namespace, pod.name, container, command, stdout, stderr, stdin, terminal !== undefined, status.resolve)
     .catch((error) => {
       throw streamFailure(`run a command in pod "${pod.name}"`, error);
-    });
+    })) as PodSocket;
+  connection.resolve(socket);
   const end = () => {
     status.reject(signal?.reason);
-    socket.close();
+    socket.terminate(); // one that is paused reads no answer to a farewell
   };
   signal?.addEventListener("abort", end, { once: true });
+  if (signal?.aborted) end();
   socket.addEventListener("close", () =>
     status.reject(streamFailure(`run a command in pod "${pod.name}" to its end`, new Error("the connection broke"))),
   );
+  if (terminal) followSize(socket, terminal);
   try {
-    return exitCodeOf(await status.promise);
+    const code = exitCodeOf(await status.promise);
+    await Promise.all([stdout, stderr].map((stream) => stream && finished(stream, { signal }).catch(() => undefined)));
+    return code;
   } finally {
     signal?.removeEventListener("abort", end);
     socket.close();
   }
+}
+
+const resizeChannel = 4;
+
+function followSize(socket: PodSocket, terminal: Terminal): void {
+  const tell = ({ columns, rows }: TerminalSize) => {
+    if (socket.readyState !== socket.OPEN) return;
+    const size = JSON.stringify({ Width: columns, Height: rows });
+    socket.send(Buffer.concat([Buffer.from([resizeChannel]), Buffer.from(size)]));
+  };
+  tell(terminal);
+  terminal.onResize(tell);
 }
 
 /** Connects two streams with a port of a pod, as one TCP connection would; the output ends with it. */
@@ -38,7 +63,7 @@ export async function forwardPort(
   access: ClusterAccess,
   pod: PodRef,
   port: number,
-  streams: { input: NodeJS.ReadableStream; output: Writable },
+  streams: { input: Readable; output: Writable },
 ): Promise<AsyncDisposable> {
   const { PortForward } = await import("@kubernetes/client-node");
   const forward = new PortForward(await toKubeConfig(access));
@@ -49,21 +74,22 @@ export async function forwardPort(
       done();
     },
   });
-  const { input, output } = streams;
-  const socket = await forward
-    .portForward(pod.namespace, pod.name, [port], output, complain, input as never)
-    .catch((error) => {
-      throw streamFailure(`reach port ${port} of pod "${pod.name}"`, error);
-    });
-  if (typeof socket === "function") throw new Error("client-node restarted a port-forward that was not to be.");
+  const connection = Promise.withResolvers<PodSocket>();
+  const input = pacedInput(streams.input, connection.promise, { isEndless: true });
+  const output = pacedOutput(streams.output, connection.promise);
+  const socket = (await forward.portForward(pod.namespace, pod.name, [port], output, complain, input).catch((error) => {
+    throw streamFailure(`reach port ${port} of pod "${pod.name}"`, error);
+  })) as PodSocket;
+  connection.resolve(socket);
   socket.addEventListener("close", () => {
     const said = Buffer.concat(complaints).toString("utf8").trim();
+    input.destroy();
     if (said === "") output.end();
-    else output.destroy(streamFailure(`reach port ${port} of pod "${pod.name}"`, new Error(said)));
+    else streams.output.destroy(streamFailure(`reach port ${port} of pod "${pod.name}"`, new Error(said)));
   });
   return {
     async [Symbol.asyncDispose]() {
-      socket.close();
+      socket.terminate();
     },
   };
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { PassThrough, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "bun";
 import { failureOf } from "../harness/failure-of.ts";
 import { kubernetesTier, openTestClusterBy } from "../harness/kubernetes.ts";
@@ -48,6 +50,69 @@ describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () =
     const command = ["sh", "-c", "echo started; sleep 600"];
     const given = space.cluster.exec(pod, { container: "main", command, stdout, signal: end.signal });
     expect(await given.catch((error) => error.message)).toBe("enough");
+  });
+
+  test("what a command prints waits for who reads it slowly, and all of it comes", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    const sizeBytes = 100 * 1024 ** 2;
+    const stdout = new PassThrough({ highWaterMark: 64 * 1024 });
+    const before = process.memoryUsage().rss;
+    const command = ["sh", "-c", `head -c ${sizeBytes} /dev/zero`];
+    const exited = space.cluster.exec(pod, { container: "main", command, stdout });
+    await once(stdout, "readable");
+    await sleep(1_000); // unread, for long enough to send all of it
+    expect(stdout.readableLength).toBeLessThan(1024 ** 2);
+    let [bytes, peak] = [0, 0];
+    for await (const chunk of stdout) {
+      bytes += chunk.length;
+      peak = Math.max(peak, process.memoryUsage().rss);
+    }
+    expect(bytes).toBe(sizeBytes);
+    expect(await exited).toBe(0);
+    expect(peak - before).toBeLessThan(60 * 1024 ** 2);
+  });
+
+  test("what is sent to a command waits for it", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    let given = 0;
+    async function* source() {
+      for (; given < 400; given += 1) yield Buffer.alloc(256 * 1024);
+    }
+    const stdout = new PassThrough();
+    const command = ["sh", "-c", "sleep 2; wc -c"];
+    const exited = space.cluster.exec(pod, { container: "main", command, stdin: Readable.from(source()), stdout });
+    await sleep(1_000); // nothing is read yet
+    expect(given).toBeLessThan(100);
+    expect((await new Response(stdout as never).text()).trim()).toBe(String(400 * 256 * 1024));
+    expect(await exited).toBe(0);
+  });
+
+  test("a terminal has the size that it is given, also later", async () => {
+    await using space = await createNamespace();
+    const pod = await startPod(space, "sleep 600");
+    const stdout = new PassThrough();
+    let resize = (_size: { columns: number; rows: number }) => {};
+    const onResize = (listener: typeof resize) => {
+      resize = listener;
+    };
+    const terminal = { columns: 100, rows: 30, onResize };
+    const command = ["sh", "-c", "read go; stty size; read go; stty size; test -t 1"];
+    const stdin = new PassThrough();
+    const exited = space.cluster.exec(pod, { container: "main", command, stdin, stdout, terminal });
+    let seen = "";
+    stdout.setEncoding("utf8").on("data", (text) => {
+      seen += text;
+    });
+    stdin.write("go\r");
+    await waitFor("the first size", () => seen.includes("30 100"));
+    resize({ columns: 50, rows: 10 });
+    await waitFor("the second size", async () => {
+      stdin.write("go\r");
+      return seen.includes("10 50");
+    });
+    expect(await exited).toBe(0);
   });
 
   test("a port of a pod is reached", async () => {
