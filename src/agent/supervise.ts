@@ -2,12 +2,12 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentEvent, AgentSpec, ReplicaRecord } from "../core/agent-protocol.ts";
 import type { AppConfig } from "../core/app-config.ts";
+import { appEnvironment } from "../core/app-environment.ts";
 import { messageOf } from "../lib/errors.ts";
 import { processRecord } from "../lib/processes.ts";
 import { type AppProcess, type Exit, startApp } from "./app-process.ts";
 import { captureOutput, createThrottle } from "./capture-output.ts";
 import { watchElsewhere } from "./elsewhere.ts";
-import { appEnvironment } from "./environment.ts";
 import { type Attempted, describeExit, explainExit, explainSilence } from "./explain.ts";
 import { listeningPorts } from "./listening-ports.ts";
 import type { LogWriter } from "./log-writer.ts";
@@ -77,7 +77,7 @@ export async function supervise(job: Supervision): Promise<void> {
 
 async function launch(job: Supervision, attempt: number): Promise<AppProcess> {
   const { spec, config, folder } = job;
-  const env = appEnvironment(spec.env, { folder, port: job.port });
+  const env = appEnvironment(spec.env, { folder, nodePath: process.execPath, port: job.port });
   const app = await startApp(config.start, { cwd: folder, env });
   writeRecord(job, { agent: processRecord(process.pid), app: processRecord(app.pid) });
   job.emit({ event: "started", pid: app.pid, attempt });

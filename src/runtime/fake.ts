@@ -1,6 +1,7 @@
+import { pipeline } from "node:stream/promises";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { LogLine } from "../core/log-line.ts";
-import type { Release, ReplicaStatus, Runtime, RuntimeEvent, RuntimePlatform } from "./runtime.ts";
+import type { Release, ReplicaStatus, Runtime, RuntimeEvent, RuntimePlatform, Session } from "./runtime.ts";
 
 /** A runtime that runs nothing: it remembers what it was told, and the test gives the verdicts. */
 export interface FakeRuntime extends Runtime {
@@ -10,6 +11,8 @@ export interface FakeRuntime extends Runtime {
   readonly removed: string[];
   /** Every `scale`, in order. */
   readonly scaled: { app: string; replicas: number }[];
+  /** Every command of `exec` and `run`, in order. It prints itself and what it is sent, and ends with 7. */
+  readonly commands: string[][];
   /** What `logs` gives for an application. */
   readonly lines: Map<string, LogLine[]>;
   /** The verdict on the newest release of `app`, or on the deployment named. */
@@ -29,6 +32,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
   const applied: Release[] = [];
   const removed: string[] = [];
   const scaled: { app: string; replicas: number }[] = [];
+  const commands: string[][] = [];
   const lines = new Map<string, LogLine[]>();
   const running = new Map<string, Release>();
   let observe: (event: RuntimeEvent) => void = () => undefined;
@@ -48,12 +52,21 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
     observe({ type: "running", app, deploymentId: release.deploymentId });
   }
 
+  async function echo({ command, stdin, stdout, stderr, signal }: Session): Promise<number> {
+    commands.push(command);
+    stdout.write(`${command.join(" ")}\n`);
+    await pipeline(stdin, stdout, { signal });
+    stderr.end();
+    return 7;
+  }
+
   return {
     kind: "fake",
     ...(options.pins ? { pins: options.pins } : {}),
     applied,
     removed,
     scaled,
+    commands,
     lines,
     succeed,
     fail(app, failure = {}, deploymentId) {
@@ -93,6 +106,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
     async *logs(app) {
       yield* lines.get(app) ?? [];
     },
+    exec: (_app, _replica, session) => echo(session),
+    run: (_app, session) => echo(session),
+    forward: (_app, _replica, { input, output, signal }) => pipeline(input, output, { signal }),
     url: (app) => (applied.some((release) => release.app === app) ? `http://${app}.localhost:8081` : undefined),
     async stop() {
       running.clear();

@@ -1,7 +1,9 @@
+import type { Readable, Writable } from "node:stream";
 import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { Digest } from "../core/digest.ts";
 import type { LogLine, LogQuery } from "../core/log-line.ts";
+import type { Terminal } from "../core/terminal.ts";
 
 /** What a runtime is asked to run: an artifact and its configuration, as one row of the database pins them. */
 export interface Release {
@@ -60,6 +62,31 @@ export interface RuntimePlatform {
   node?: string;
 }
 
+/** A command that a person runs, with its streams. */
+export interface Session {
+  /** Eight characters of a-z and 0-9. */
+  id: string;
+  command: string[];
+  /** It runs in a terminal, and then `stderr` stays empty. */
+  terminal?: Terminal;
+  stdin: Readable;
+  /** Both are ended with the command. */
+  stdout: Writable;
+  stderr: Writable;
+  /** Ends the command, and what it started. */
+  signal: AbortSignal;
+}
+
+/** One connection to a port of a replica. */
+export interface Connection {
+  /** Absent: where the application listens. */
+  port?: number;
+  input: Readable;
+  /** Ended when the application has ended its side. */
+  output: Writable;
+  signal: AbortSignal;
+}
+
 /**
  * Where applications run. `apply` states what is wanted and returns; the verdict arrives as an event. The old release
  * serves until the new one answers, and for ever when it does not.
@@ -100,6 +127,15 @@ export interface Runtime {
   checkLogs(app: string, query: LogQuery): void;
   /** With `follow`, until `signal` aborts; an application without replicas is waited for. */
   logs(app: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Runs a command in a running replica, where the application runs and with its variables; its exit code, 128 + n for a signal. */
+  exec(app: string, replica: string, session: Session): Promise<number>;
+  /**
+   * Runs a command of the release that serves, in an environment of its own that goes with it: no request reaches it, and
+   * its end is nobody's verdict.
+   */
+  run(app: string, session: Session): Promise<number>;
+  /** Connects to a running replica; settles when the connection is over. */
+  forward(app: string, replica: string, connection: Connection): Promise<void>;
   /** Where people reach the application once it is deployed, or undefined when this runtime routes to none. */
   url(app: string): string | undefined;
   /** Ends everything this process started, within its grace. */

@@ -1,8 +1,13 @@
 import { shortDigest } from "../../core/digest.ts";
 import type { AppRelease } from "./app-release.ts";
 
+/** Says what a pod of an application is for. */
+export const processLabel = "aether.dev/process";
+/** A pod for one command, which no selector of ours matches. */
+export const runProcess = "run";
+
 /** What an application's Deployment, Service and budget select pods by: exactly these two, for ever. */
-export const selector = ({ app }: AppRelease): Record<string, string> => ({ app, "aether.dev/process": "web" });
+export const selector = ({ app }: AppRelease): Record<string, string> => ({ app, [processLabel]: "web" });
 
 /** The labels of everything that an application keeps from release to release. */
 export const appLabels = (release: AppRelease): Record<string, string> => ({

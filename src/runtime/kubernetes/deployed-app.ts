@@ -45,6 +45,8 @@ export interface DeployedApp {
   repair(): void;
   /** What is wanted now, as the builders get it. */
   wanted(): AppRelease[];
+  /** The one that serves, or did before it was scaled to nothing. */
+  served(): AppRelease | undefined;
   close(): Promise<void>;
 }
 
@@ -270,6 +272,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     tick: judgeNow,
     repair: () => worker.wake(isYielding() ? foreignMs : 0),
     wanted: () => [pending, settled, parked].flatMap((one) => (one ? [toRelease(one)] : [])),
+    served: () => settled && toRelease(settled),
     async close() {
       closing.abort();
       await worker.ended();

@@ -3,7 +3,7 @@ import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
-import { messageOf } from "../../lib/errors.ts";
+import { AetherError, messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Runtime, RuntimeEvent } from "../runtime.ts";
 import { appUrl } from "./app-url.ts";
@@ -12,10 +12,13 @@ import { createDeployedApp, type DeployedApp } from "./deployed-app.ts";
 import { libcOf } from "./image.ts";
 import { findNodes, type Nodes } from "./nodes.ts";
 import { type ClusterSettings, newPins } from "./pins.ts";
+import { runInPod } from "./pod-command.ts";
+import { forwardToPod } from "./pod-forward.ts";
 import { createPodLogs } from "./pod-logs/pod-logs.ts";
 import { toReplicas } from "./pod-status.ts";
 import { assertUsable } from "./preconditions.ts";
 import { removeAppObjects } from "./remove-app.ts";
+import { removeDeadRuns, runInOwnPod } from "./run-pods.ts";
 import { podCause } from "./verdict.ts";
 import { type Pod, type World, watchWorld } from "./world.ts";
 
@@ -106,6 +109,24 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
     return nodes;
   }
 
+  const runs = { cluster, log, patienceMs: startTimeoutMs };
+  const sessions = new Set<Promise<unknown>>();
+
+  /** Waited for at the end: what a session leaves in the cluster is its own to clear away. */
+  function kept<T>(session: Promise<T>): Promise<T> {
+    sessions.add(session);
+    session.finally(() => sessions.delete(session)).catch(() => {}); // its caller hears of it
+    return session;
+  }
+
+  function podOf(app: string, replica: string): Pod {
+    const pod = seen()
+      .pods(app)
+      .find(({ metadata }) => metadata?.name === replica);
+    if (pod) return pod;
+    throw new AetherError("not_found", `The replica ${replica} of ${app} is gone.`, { hint: "Try again." });
+  }
+
   return {
     kind: "kubernetes",
     async start(observer) {
@@ -125,6 +146,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       const repair = () => {
         for (const app of apps.values()) app.repair();
         collectSoon();
+        void removeDeadRuns(runs, seen().runs());
       };
       const tick = () => {
         for (const app of apps.values()) app.tick();
@@ -136,6 +158,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       await world
         .ready()
         .catch((error: unknown) => log.warn("the cluster was not read yet", { why: messageOf(error) }));
+      void removeDeadRuns(runs, seen().runs());
     },
     async check() {
       await cluster.version();
@@ -185,10 +208,23 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
     },
     checkLogs: podLogs.check,
     logs: podLogs.read,
+    async exec(app, replica, session) {
+      const { name = "" } = podOf(app, replica).metadata ?? {};
+      return await kept(runInPod({ cluster, log }, { namespace, name }, session));
+    },
+    async run(app, session) {
+      const release = apps.get(app)?.served();
+      if (release) return await kept(runInOwnPod(runs, release, session));
+      throw new AetherError("conflict", `No release of ${app} has run here.`, { hint: "Deploy it first." });
+    },
+    async forward(app, replica, connection) {
+      await kept(forwardToPod(cluster, podOf(app, replica), connection));
+    },
     url: (app) => appUrl({ app, world: seen(), settings, wanted: apps.get(app)?.wanted()[0], nodes: knownNodes }),
     async stop() {
       for (const timer of timers) clearInterval(timer);
       await Promise.all([...apps.values()].map((app) => app.close()));
+      await Promise.allSettled(sessions);
       await collecting;
       await world?.[Symbol.asyncDispose]();
     },

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { processLabel, runProcess } from "../../k8s/builders/metadata.ts";
 import type { Change, Cluster, Reflector } from "../../k8s/cluster.ts";
 import type { KindName, ObjectOf } from "../../k8s/kinds.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -26,7 +27,10 @@ export interface World extends AsyncDisposable {
   problem(): unknown;
   deployment(app: string): Deployment | undefined;
   replicaSets(app: string): ReplicaSet[];
+  /** Its replicas. */
   pods(app: string): Pod[];
+  /** The pods of commands that somebody runs, of all applications. */
+  runs(): Pod[];
   service(app: string): Service | undefined;
   warnings(pods: Pod[]): Warning[];
   /** Whether the ConfigMap of an agent is there. */
@@ -114,7 +118,8 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
     problem: () => (all.every(({ heardAt }) => Date.now() - heardAt < staleMs) ? undefined : (trouble ?? notYet)),
     deployment: (app) => deployments.get(app),
     replicaSets: (app) => of(replicaSets.items(), app),
-    pods: (app) => of(pods.items(), app),
+    pods: (app) => of(pods.items(), app).filter((pod) => !isRun(pod)),
+    runs: () => pods.items().filter(isRun),
     service: (app) => services.get(app),
     warnings(some) {
       const names = new Set(some.map(({ metadata }) => metadata?.name));
@@ -129,6 +134,9 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
 }
 
 const longMs = 5_000;
+
+const isRun = ({ metadata }: Pod): boolean => metadata?.labels?.[processLabel] === runProcess;
+
 /** The API server is heard about once a minute on each watch. */
 const staleMs = 180_000;
 const notYet = new Error("the cluster was not read yet");

@@ -22,6 +22,8 @@ export interface HostedApp {
   /** From now on so many replicas, of what serves and of what wants to. */
   scale(replicas: number): void;
   replicas(): ReplicaStatus[];
+  /** The release that serves, and its replicas that answer. */
+  serving(): { release: Release; upstreams: Upstream[] } | undefined;
   stop(): Promise<void>;
 }
 
@@ -189,6 +191,7 @@ export function createHostedApp(options: HostedAppOptions): HostedApp {
       for (const generation of [current, pending]) if (generation) resize(generation, replicas);
     },
     replicas: () => [...(current?.statuses() ?? []).map(withTrouble), ...(pending?.statuses() ?? [])],
+    serving: () => current && { release: current.release, upstreams: current.upstreams() },
     async stop() {
       const generations = [current, pending];
       current = undefined;

@@ -16,6 +16,7 @@ import { createPorts } from "./ports.ts";
 import { logFolderName, namesIn, pruneApp, removeHalfDone } from "./prune.ts";
 import { startReplica } from "./replica.ts";
 import { createRoutes, type Routes } from "./routes.ts";
+import { createLocalSessions } from "./sessions.ts";
 
 export interface LocalRuntimeOptions {
   /** Part of the data folder; created when absent. */
@@ -125,6 +126,15 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
     return hosted;
   }
 
+  const sessions = createLocalSessions({
+    layout,
+    ports,
+    env: machineEnv,
+    graceMs,
+    nodePath: async () => (await machineNode()).path,
+    serving: (app) => apps.get(app)?.serving(),
+  });
+
   return {
     kind: "local",
     routes,
@@ -177,9 +187,12 @@ export function createLocalRuntime(options: LocalRuntimeOptions): LocalRuntime {
     },
     checkLogs: assertLocal,
     logs: (app, query, signal) => readLogs(layout.app(app).logs, query, signal),
+    exec: sessions.exec,
+    run: sessions.run,
+    forward: sessions.forward,
     url: (app) => options.gatewayUrl(app),
     async stop() {
-      await Promise.all([...apps.values()].map((app) => app.stop()));
+      await Promise.all([sessions.stop(), ...[...apps.values()].map((app) => app.stop())]);
     },
   };
 }
