@@ -24,6 +24,12 @@ export function writableApp(c: Context<ServerEnv>, name: string): string {
   return app;
 }
 
+/** `name`, when the caller may change that app, for what changes nothing and may be asked many times a second. */
+export function reachableApp(c: Context<ServerEnv>, name: string): string {
+  assertWriter(c.var.caller);
+  return readableApp(c, name);
+}
+
 /** What a list or a search may show, narrowed to `app` when one is named: hand it to the query. */
 export function readScope(c: Context<ServerEnv>, app?: string): Scope {
   const { caller } = c.var;

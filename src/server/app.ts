@@ -44,6 +44,7 @@ import { logRoutes } from "./routes/logs.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { publicKeyRoutes } from "./routes/public-keys.ts";
 import { releaseRoutes } from "./routes/releases.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -118,6 +119,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/apps", lockRoutes);
   app.route("/apps", publicKeyRoutes);
   app.route("/apps", logRoutes);
+  app.route("/apps", sessionRoutes);
   app.route("/artifacts", uploadRoutes);
   app.route("/artifacts", legacyUploadRoutes);
   app.route("/artifacts", artifactRoutes);

@@ -10,7 +10,8 @@ const full = process.env.AETHER_TEST_FULL === "1";
 const token = "a-token-for-the-fuzzer-0123456789";
 
 // Streams that follow do not end by themselves, and what schemathesis makes of `id` in an answer is not our path's name.
-const excluded = ["apps.logs", "apps.logs.socket", "events.listen"].flatMap((id) => ["--exclude-operation-id", id]);
+const sockets = ["apps.logs.socket", "apps.exec", "apps.run", "apps.forward"];
+const excluded = ["apps.logs", ...sockets, "events.listen"].flatMap((id) => ["--exclude-operation-id", id]);
 const checks = [
   "not_a_server_error",
   "status_code_conformance",

@@ -38,6 +38,15 @@ function ofShop(path: string, body?: unknown) {
   };
 }
 
+/** A WebSocket to a replica of the app. */
+function socketOfReplica(path: string) {
+  return async (aether: GuardedHarness): Promise<Sample> => {
+    const sample = await ofShop(path)(aether);
+    aether.runtime.succeed("shop", (await deployed(aether)).id);
+    return { ...sample, isSocket: true };
+  };
+}
+
 /** Every operation of the API. A new route needs its line here: who may use it, and a request that works. */
 export const permissionTable: Record<string, Entry> = {
   "health.live": entry("open", "/health"),
@@ -56,6 +65,9 @@ export const permissionTable: Record<string, Entry> = {
   "apps.releases": entry("reads", ofShop("/releases")),
   "apps.logs": entry("reads", ofShop("/logs")),
   "apps.logs.socket": entry("reads", async (aether) => ({ ...(await ofShop("/logs/ws")(aether)), isSocket: true })),
+  "apps.exec": entry("writes", socketOfReplica("/exec/ws")),
+  "apps.run": entry("writes", socketOfReplica("/run/ws")),
+  "apps.forward": entry("writes", socketOfReplica("/port-forward/ws")),
   "apps.env": entry("reads", ofShop("/env")),
   "apps.env.change": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),
   "apps.env.replace": entry("writes", ofShop("/env", { set: { COLOR: "red" } })),
