@@ -40,7 +40,7 @@ export function nounHelp(name: string, { summary, verbs }: Noun): string {
 }
 
 /** What `aether <command> --help` prints. */
-export function commandHelp({ meta, args, rest, examples }: Command): string {
+export function commandHelp({ meta, args, rest, passes, examples }: Command): string {
   const entries = Object.entries(args);
   const positionals = entries.filter(([, arg]) => arg.type === "positional");
   const flags = entries.filter(([, arg]) => arg.type !== "positional");
@@ -50,11 +50,11 @@ export function commandHelp({ meta, args, rest, examples }: Command): string {
   return [
     `${meta.description}.`,
     "",
-    `USAGE  ${["aether", meta.name, ...usage, ...(rest ? [`<${rest.name}>...`] : []), "[flags]"].join(" ")}`,
+    `USAGE  ${["aether", meta.name, ...usage, ...(rest ? [`<${rest.name}>...`] : []), "[flags]", ...(passes ? [`-- <${passes.name}>...`] : [])].join(" ")}`,
     "",
     ...section("ARGUMENTS", [
       ...positionals.map(([name, arg]): [string, string] => [name, described(arg)]),
-      ...(rest ? [[rest.name, rest.description] as [string, string]] : []),
+      ...[rest, passes].flatMap((one): [string, string][] => (one ? [[one.name, one.description]] : [])),
     ]),
     ...section(
       "FLAGS",

@@ -5,7 +5,7 @@ import { didYouMean } from "../lib/nearest.ts";
 import type { Command } from "./command.ts";
 import { badValue } from "./usage.ts";
 
-type Described = Pick<Command, "meta" | "args" | "rest">;
+type Described = Pick<Command, "meta" | "args" | "rest" | "passes">;
 
 const untilDashes = (argv: string[]): string[] => (argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv);
 
@@ -18,6 +18,13 @@ export function wantsJson(argv: string[]): boolean {
   return flags.some(
     (arg, at) => arg === "--json" || arg === "--format=json" || (arg === "--format" && flags[at + 1] === "json"),
   );
+}
+
+/** The command's own arguments, and what stands behind `--` where that is another program's. */
+export function splitPassed({ passes }: Pick<Command, "passes">, argv: string[]): { own: string[]; passed: string[] } {
+  const at = argv.indexOf("--");
+  if (passes === undefined || at === -1) return { own: argv, passed: [] };
+  return { own: argv.slice(0, at), passed: argv.slice(at + 1) };
 }
 
 /** The command's arguments, or `usage` for anything it does not know. citty alone accepts unknown flags silently. */
@@ -45,11 +52,14 @@ function rejectUnknown(command: Described, argv: string[]): void {
     if (token.kind === "positional") {
       seen += 1;
       if (seen > positionals && command.rest === undefined)
-        throw usage(command, `Unexpected argument "${token.value}".`);
+        throw usage(command, `Unexpected argument "${token.value}".`, behindDashes(command));
     }
     if (token.kind === "option") checkFlag(command, token);
   }
 }
+
+const behindDashes = ({ meta, passes }: Described): string | undefined =>
+  passes && `What is run stands behind two dashes: aether ${meta.name} [app] -- <${passes.name}>...`;
 
 function parserOption(arg: ArgsDef[string]): { type: "boolean" | "string"; short?: string } {
   const short = [arg && "alias" in arg ? (arg.alias ?? []) : []].flat().find((alias) => alias.length === 1);

@@ -4,7 +4,7 @@ import { AetherError } from "../lib/errors.ts";
 import { findCommand } from "./find-command.ts";
 import { commandHelp, nounHelp, rootHelp } from "./help.ts";
 import { createOutput, type Output } from "./output.ts";
-import { parseArguments, wantsHelp, wantsJson } from "./parse-arguments.ts";
+import { parseArguments, splitPassed, wantsHelp, wantsJson } from "./parse-arguments.ts";
 
 export interface ProcessEnvironment {
   env: Record<string, string | undefined>;
@@ -17,8 +17,7 @@ export async function run(argv: string[], { env, cwd }: ProcessEnvironment): Pro
   const interrupt = new AbortController();
   const release = onInterrupt(() => interrupt.abort(new AetherError("interrupted", "Interrupted.")));
   try {
-    await dispatch(argv, { env, cwd, output, signal: interrupt.signal });
-    return 0;
+    return await dispatch(argv, { env, cwd, output, signal: interrupt.signal });
   } catch (thrown) {
     const isInterrupted = interrupt.signal.aborted && !isInterruption(thrown);
     return report(isInterrupted ? interrupt.signal.reason : thrown, output);
@@ -31,19 +30,26 @@ export async function run(argv: string[], { env, cwd }: ProcessEnvironment): Pro
 async function dispatch(
   argv: string[],
   { env, cwd, output, signal }: ProcessEnvironment & { output: Output; signal: AbortSignal },
-): Promise<void> {
+): Promise<number> {
   const [first, ...others] = argv;
-  if (first === undefined || first === "--help" || first === "-h") return output.text(rootHelp());
-  if (first === "help") return output.text(await helpOn(others));
-  if (first === "--version" || first === "-v") return output.text(`${version}\n`);
+  if (first === undefined || first === "--help" || first === "-h") return said(output, rootHelp());
+  if (first === "help") return said(output, await helpOn(others));
+  if (first === "--version" || first === "-v") return said(output, `${version}\n`);
   const found = findCommand(argv);
-  if ("noun" in found) return output.text(nounHelp(found.name, found.noun));
+  if ("noun" in found) return said(output, nounHelp(found.name, found.noun));
   const command = (await found.verb.load()).default;
-  if (wantsHelp(found.rest)) return output.text(commandHelp(command));
-  const args = parseArguments(command, found.rest);
+  if (wantsHelp(found.rest)) return said(output, commandHelp(command));
+  const { own, passed } = splitPassed(command, found.rest);
+  const args = parseArguments(command, own);
   output.configure({ quiet: args.quiet === true });
   const config = await readCliConfig({ env, flags: args });
-  await command.run({ args, config, output, signal, cwd, env });
+  const code = await command.run({ args, config, output, signal, cwd, env, passed });
+  return typeof code === "number" ? code : 0;
+}
+
+function said(output: Output, text: string): number {
+  output.text(text);
+  return 0;
 }
 
 async function helpOn(topic: string[]): Promise<string> {

@@ -7,6 +7,7 @@ import gettingStarted from "./getting-started.md" with { type: "text" };
 import kubernetes from "./kubernetes.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
 import releases from "./releases.md" with { type: "text" };
+import sessions from "./sessions.md" with { type: "text" };
 import signing from "./signing.md" with { type: "text" };
 import storage from "./storage.md" with { type: "text" };
 
@@ -16,6 +17,7 @@ export const documents: Record<string, string> = {
   deploying,
   releases,
   kubernetes,
+  sessions,
   packing,
   signing,
   events,

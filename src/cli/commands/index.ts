@@ -39,6 +39,12 @@ export const commands: Record<string, Verb | Noun> = {
   scale: { summary: "Say how many replicas an app has", load: lazily(() => import("./scale.ts")) },
   lock: { summary: "Let nothing be released for a while", load: lazily(() => import("./lock.ts")) },
   unlock: { summary: "Let releases be made again", load: lazily(() => import("./unlock.ts")) },
+  exec: { summary: "Run a command where an application runs", load: lazily(() => import("./exec.ts")) },
+  run: { summary: "Run a command in a replica of its own", load: lazily(() => import("./run.ts")) },
+  "port-forward": {
+    summary: "Reach an application's port on this machine",
+    load: lazily(() => import("./port-forward.ts")),
+  },
   open: { summary: "Open an application in the browser", load: lazily(() => import("./open.ts")) },
   apps: {
     summary: "List, create, change and delete apps",
