@@ -8,6 +8,7 @@ import { writeFiles } from "../harness/files.ts";
 import { onEachRuntime } from "../harness/platform.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { openWebSocket } from "../harness/web-socket.ts";
 
 async function shop(user: { path: string }, text = "v1") {
   return writeFiles(join(user.path, "shop"), {
@@ -140,7 +141,13 @@ onEachRuntime((open) => {
       for await (const chunk of following.stdout) seen += new TextDecoder().decode(chunk);
     })();
     await waitFor("the old lines", () => seen.includes("listening"));
+    const token = env.AETHER_TOKEN === undefined ? [] : [`aether.bearer.${env.AETHER_TOKEN}`];
+    const socketUrl = `${env.AETHER_API_BASE}/apps/shop/logs/ws?follow=1&tail_lines=0&container=app`;
+    await using socket = await openWebSocket(socketUrl, token);
     await platform.ask("shop", "/fresh");
+    for (let line = await socket.next(); line !== "asked /fresh"; line = await socket.next()) {
+      expect(line).toBeDefined(); // until then, what a probe has asked
+    }
     await waitFor("the new line", () => seen.includes("asked /fresh"));
     following.kill("SIGINT");
     expect(await following.exited).toBe(0);
@@ -255,6 +262,7 @@ test("the server does not wait for people who follow logs", async () => {
   const following = user.spawn(["logs", "shop", "-f", "--server", server.api]);
   for await (const chunk of following.stdout) if (new TextDecoder().decode(chunk).includes("listening")) break;
   expect(await server.stop()).toBe(0); // long before the grace is over
+  following.kill("SIGINT"); // it would wait for the next server
   await following.exited;
 });
 

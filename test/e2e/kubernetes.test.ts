@@ -9,6 +9,7 @@ import { objectsIn } from "../harness/objects-in.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { steadyLoad } from "../harness/steady-load.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { openWebSocket } from "../harness/web-socket.ts";
 
 const kubernetes = kubernetesTier();
 const testOnKubernetes = test.skipIf(!kubernetes.available);
@@ -37,6 +38,12 @@ testOnKubernetes(
     const replicas = async () => (await runJson(user, ["status", "shop"], { env })).json.running.replicas;
     expect(await running(replicas)).toBe(2); // the command waited for both
     expect((await user.run(["logs", "shop"], { env })).stdout).toContain("asked /\n");
+    const { AETHER_API_BASE: api, AETHER_TOKEN: token } = env;
+    await using socket = await openWebSocket(`${api}/apps/shop/logs/ws?follow=1`, [`aether.bearer.${token}`]);
+    await fetch(`${url}/by-socket`);
+    for (let line = await socket.next(); line !== "asked /by-socket"; line = await socket.next()) {
+      expect(line).toBeDefined();
+    }
 
     const load = steadyLoad(url);
     await waitFor("answers of v1", () => (load.answers.get("v1") ?? 0) > 100);

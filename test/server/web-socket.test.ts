@@ -124,3 +124,33 @@ test("a reader that does not read holds up its source, and nothing piles up", as
   await waitFor("the source to go on", () => taken > heldUp + 100);
   socket.destroy();
 });
+
+test("who follows an app is told of its end, by both ways", async () => {
+  await using aether = await createHarness();
+  await aether.send("POST", "/apps", { name: "shop" });
+  aether.control.runtime.logs = async function* (_app, _query, signal) {
+    yield lineOf("first");
+    await aborted(signal);
+  };
+  await using socket = await openWebSocket(`${aether.api}/apps/shop/logs/ws?follow=1`);
+  const chunked = await fetch(`${aether.api}/apps/shop/logs?follow=1`);
+  expect(await socket.next()).toBe("first");
+  await aether.send("DELETE", "/apps/shop");
+  expect(await socket.closed).toEqual({ code: 1000, reason: "what it was about was removed" });
+  expect(await chunked.text()).toBe("first\n");
+}, 15_000);
+
+test("a gap is a line of its own, and what cannot be read is refused by both ways", async () => {
+  await using aether = await createHarness();
+  await aether.send("POST", "/apps", { name: "shop" });
+  aether.runtime.lines.set("shop", [{ ...lineOf("lines are no longer kept"), gap: true }]);
+  expect((await aether.send("GET", "/apps/shop/logs")).body).toBe("--- gap in shop-v1-0: lines are no longer kept\n");
+  expect((await aether.send("GET", "/apps/shop/logs?format=ndjson")).body).toMatchObject({ gap: true });
+  aether.control.runtime.checkLogs = (_app, { container, previous }) => {
+    if (container === "sidecar" && previous) throw new AetherError("bad_request", "no such container");
+  };
+  for (const path of ["/apps/shop/logs", "/apps/shop/logs/ws"]) {
+    expect(await upgradeStatus(`${aether.api}${path}?container=sidecar&previous=1`)).toBe(400);
+    expect(await upgradeStatus(`${aether.api}${path}?container=../x`)).toBe(400);
+  }
+});

@@ -1,7 +1,7 @@
 import type { LogLine } from "../../../core/log-line.ts";
+import type { LogPlace, LogReplay } from "../../../core/log-place.ts";
 import type { Cluster } from "../../../k8s/cluster.ts";
 import type { ContainerName, ContainerRuns } from "./container-runs.ts";
-import type { LogPlace, LogReplay } from "./log-place.ts";
 import type { LogTail, TailReader } from "./log-tail.ts";
 import { gap, readContainer } from "./read-container.ts";
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine } from "../../../core/log-line.ts";
+import { createLogPlace } from "../../../core/log-place.ts";
 import type { Cluster } from "../../../k8s/cluster.ts";
 import { createNotifier, type Notifier } from "../../../lib/notifier.ts";
 import type { ContainerName, ContainerRuns } from "./container-runs.ts";
-import { createLogPlace } from "./log-place.ts";
 import { readContainer } from "./read-container.ts";
 
 /** What a container writes from now on, read once for all who follow it. */

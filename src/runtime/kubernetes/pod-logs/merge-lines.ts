@@ -1,5 +1,5 @@
 import type { LogLine } from "../../../core/log-line.ts";
-import { disorderMs } from "./log-place.ts";
+import { disorderMs } from "../../../core/log-place.ts";
 
 /** In a flood, the disorder is a few lines. */
 const mostHeld = 200;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine, LogQuery } from "../../../core/log-line.ts";
+import { createLogPlace, type LogPlace } from "../../../core/log-place.ts";
 import { podContainers } from "../../../core/pod-agent.ts";
 import type { Cluster } from "../../../k8s/cluster.ts";
 import { isClusterError } from "../../../k8s/cluster-error.ts";
@@ -11,7 +12,6 @@ import type { Pod } from "../world.ts";
 import { type ContainerName, containersNamed, containersOf, runsOf } from "./container-runs.ts";
 import { followApp } from "./follow-app.ts";
 import { type FollowedContainer, followContainer } from "./followed-container.ts";
-import { createLogPlace, type LogPlace } from "./log-place.ts";
 import { createLogTail, type LogTail } from "./log-tail.ts";
 import { lastLinesOf, mergeLines } from "./merge-lines.ts";
 import { readContainer } from "./read-container.ts";

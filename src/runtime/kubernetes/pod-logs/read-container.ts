@@ -1,8 +1,8 @@
 import type { LogLine } from "../../../core/log-line.ts";
+import type { LogPlace } from "../../../core/log-place.ts";
 import type { Cluster, PodLogOptions } from "../../../k8s/cluster.ts";
 import { isClusterError } from "../../../k8s/cluster-error.ts";
 import type { ContainerName, ContainerRuns } from "./container-runs.ts";
-import type { LogPlace } from "./log-place.ts";
 
 export interface ContainerLog {
   cluster: Cluster;
