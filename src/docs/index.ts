@@ -5,6 +5,7 @@ import deploying from "./deploying.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import kubernetes from "./kubernetes.md" with { type: "text" };
+import logs from "./logs.md" with { type: "text" };
 import packing from "./packing.md" with { type: "text" };
 import releases from "./releases.md" with { type: "text" };
 import sessions from "./sessions.md" with { type: "text" };
@@ -17,6 +18,7 @@ export const documents: Record<string, string> = {
   deploying,
   releases,
   kubernetes,
+  logs,
   sessions,
   packing,
   signing,

@@ -5,6 +5,7 @@ import { writeFiles } from "../harness/files.ts";
 import { flakyProxy } from "../harness/flaky-proxy.ts";
 import { heavyApp } from "../harness/heavy-app.ts";
 import { answering, packageJson } from "../harness/project.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 test("an upload that is cut in the middle is tried again and succeeds", async () => {
   await using user = await createUser();
