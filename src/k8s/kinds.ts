@@ -1,5 +1,6 @@
 import type {
   CoreV1Event,
+  V1ClusterRoleBinding,
   V1ConfigMap,
   V1CustomResourceDefinition,
   V1Deployment,
@@ -17,6 +18,7 @@ import type {
   V1SelfSubjectAccessReview,
   V1Service,
   V1ServiceAccount,
+  V1SubjectAccessReview,
   V1TokenReview,
   V2HorizontalPodAutoscaler,
 } from "@kubernetes/client-node";
@@ -53,6 +55,7 @@ const clusterWide = <T>(apiVersion: string, plural: string): Kind<AsJson<T>> => 
 
 /** The kinds we speak of. Another one is a line here. */
 export const kinds = {
+  ClusterRoleBinding: clusterWide<V1ClusterRoleBinding>("rbac.authorization.k8s.io/v1", "clusterrolebindings"),
   ConfigMap: namespaced<V1ConfigMap>("v1", "configmaps"),
   CustomResourceDefinition: clusterWide<V1CustomResourceDefinition>(
     "apiextensions.k8s.io/v1",
@@ -78,6 +81,7 @@ export const kinds = {
   ),
   Service: namespaced<V1Service>("v1", "services"),
   ServiceAccount: namespaced<V1ServiceAccount>("v1", "serviceaccounts"),
+  SubjectAccessReview: clusterWide<V1SubjectAccessReview>("authorization.k8s.io/v1", "subjectaccessreviews"),
   TokenReview: clusterWide<V1TokenReview>("authentication.k8s.io/v1", "tokenreviews"),
 };
 

@@ -16,6 +16,20 @@ export function baseImageTier(): Tier {
   return tier("base-image", () => (existsSync(builder) ? undefined : "the testbed's build-image is not there"));
 }
 
+let server: Promise<string> | undefined;
+
+/** The name of the image of `aether serve` with the compiled binary, built once a process. */
+export function serverImage(): Promise<string> {
+  server ??= (async () => {
+    const name = "aether:test";
+    const dockerfile = join(root, "k8s", "images", "aether", "Dockerfile");
+    const where = ["-f", dockerfile, "--build-arg", "BASE=node:20-slim", "--build-arg", "OFFLINE=1"];
+    await $`${builder} ${name} ${join(root, "dist")} ${where}`.quiet();
+    return name;
+  })();
+  return server;
+}
+
 let built: Promise<string> | undefined;
 
 /** The name of the image of Node.js 20, built once a process from the base that the testbed has. */

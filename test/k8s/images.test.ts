@@ -28,7 +28,15 @@ describe.each([20, 22])("the Dockerfile of Node.js %d", (major) => {
   });
 });
 
-test("the Dockerfiles differ by the line of their base", async () => {
+test("the Dockerfile of the server has the base of the applications, and ends as a user by number that is not root", async () => {
+  const text = await readFile(join(root, "k8s", "images", "aether", "Dockerfile"), "utf8");
+  const lines = text.split("\n");
+  expect(lines).toContain((await dockerfile(20)).find((line) => line.startsWith("ARG BASE=")) ?? "");
+  expect(lines.filter((line) => line.startsWith("USER "))).toEqual(["USER 1000:1000"]);
+  expect(text).not.toMatch(/^ADD |curl|wget|https?:|token|password/im);
+});
+
+test("the Dockerfiles of Node.js differ by the line of their base", async () => {
   const [one, other] = [await dockerfile(20), await dockerfile(22)];
   expect(one.length).toBe(other.length);
   expect(one.filter((line, at) => line !== other[at])).toEqual([expect.stringMatching(/^ARG BASE=/)]);
@@ -41,7 +49,9 @@ test("the workflow builds each of them by the clock, scans it before it publishe
   for (const action of used) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   const { on, jobs } = Bun.YAML.parse(text) as { on: Record<string, unknown>; jobs: { build: Job } };
   expect(on).toHaveProperty("schedule");
-  const folders = (await readdir(join(root, "k8s", "images"))).sort();
+  const folders = (await readdir(join(root, "k8s", "images")))
+    .filter((name) => name.startsWith("aether-nodejs-"))
+    .sort();
   expect(jobs.build.strategy.matrix.major.map((major) => `aether-nodejs-${major}-slim`)).toEqual(folders);
   expect(jobs.build.steps.map(({ name }) => name)).toEqual([undefined, "Build", "Run", "Scan", "Publish"]);
 });
