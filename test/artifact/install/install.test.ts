@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type InstallOptions, installDependencies } from "../../../src/artifact/install/install.ts";
 import { readProject } from "../../../src/artifact/project/project.ts";
+import { processRecord } from "../../../src/lib/processes.ts";
 import { failureOf } from "../../harness/failure-of.ts";
 import { type Files, folderOf, snapshotOf, writeFiles } from "../../harness/files.ts";
 import { fixtureApp, pathWith } from "../../harness/fixture-app.ts";
@@ -223,13 +224,7 @@ describe("an install that is cut short", () => {
     waitFor("the install script", async () => existsSync(file) && Number(await readFile(file, "utf8")), {
       withinMs: 30_000,
     });
-  const isAlive = (pid: number) => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
+  const isAlive = (pid: number) => processRecord(pid) !== undefined; // one that init is yet to reap has ended
 
   test("by Ctrl-C ends the package manager with its children and leaves nothing", async () => {
     await using app = await folderOf(slow);
