@@ -21,7 +21,7 @@ const fixtures = [
 ] as const;
 
 /** What is in an artifact is the same on each runtime: on a cluster these, and all in a full run. */
-const onCluster = ["http", "express", "fastify", "socket-io", "native"];
+const onCluster = ["http", "express", "native"];
 
 onEachRuntime((open, runtime) => {
   let platform: Platform;

@@ -11,7 +11,7 @@ import { waitFor } from "../harness/wait-for.ts";
 const sample = join(import.meta.dir, "..", "..", "examples", "sample-node");
 
 test.skipIf(!baseImageTier().available)(
-  "aether serve in a pod, by its image and with its own rights alone, deploys, tells, repairs and removes an application",
+  "aether serve in a pod, by its image and with its own rights alone, deploys, tells, runs commands in, repairs and removes an application",
   async () => {
     await using inside = await createServerInPod();
     await using user = await createUser();
@@ -28,6 +28,11 @@ test.skipIf(!baseImageTier().available)(
     const port = service?.spec?.ports?.[0]?.nodePort;
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
     expect((await user.run(["logs", app], { env })).stdout).not.toBe("");
+
+    for (const verb of ["exec", "run"]) {
+      const ran = await user.run([verb, app, "--", "node", "-p", "6 * 7"], { env });
+      expect([verb, ran.code, ran.stdout.trim()]).toEqual([verb, 0, "42"]);
+    }
 
     const ref = { kind: "Deployment" as const, namespace: appNamespace, name: app };
     await cluster.remove(ref);
