@@ -66,7 +66,6 @@ onEachRuntime((open) => {
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? "")).toMatchObject({
       line: "asked /",
-      stream: "stdout",
       pod: expect.stringContaining("shop"),
     });
   });

@@ -73,6 +73,14 @@ test("runs that nobody keeps show a gap, and one whole run before does not", asy
   ]);
 });
 
+test("a run that ended before the pod's status tells of it is read to its end", async () => {
+  const { after } = await readTwice(
+    [{ current: [line(2, "first")] }, {}],
+    [{ previous: [line(2, "first"), line(3, "its end")], current: [line(9, "second")] }, {}], // still known as run 0
+  );
+  expect(after).toEqual(["its end", "second"]);
+});
+
 test("a line without its end counts when its run is over, and else is read again", async () => {
   const [cut, rest] = ["2026-01-01T00:00:03.000000000Z half", " and half\n"];
   const going = await readTwice(

@@ -41,6 +41,7 @@ export async function* readContainer(
   // What comes after a run that was read to its end is another run: where reading stopped is not in it.
   let hasMet = false;
   let isGapTold = from === undefined || (place.isWhole && place.run !== runs.run);
+  let hasReadPrevious = of !== "all";
   place.run = runs.run;
   place.isWhole = false;
 
@@ -50,9 +51,13 @@ export async function* readContainer(
       ...(tailLines === undefined ? {} : { tailLines }),
       ...options,
     };
+    hasReadPrevious ||= options.previous === true;
     // Anew for each part: both may turn out to be the same run.
     const replay = place.replay();
     for await (const line of timedLines(log, asked, { signal, isLast })) {
+      // The kubelet may be a run further than the pod's status: then where reading stopped is in the one before.
+      const isBeyond = from !== undefined && line.time > from && !hasMet && !isGapTold;
+      if (isBeyond && !hasReadPrevious) yield* part({ previous: true }, async () => true);
       const isNew = replay.take(line.time);
       hasMet ||= replay.hasMet;
       if (line.time < earliest || !isNew) continue;
