@@ -102,7 +102,7 @@ test("with patience, a server that is away is asked more than four times", async
   const fetch = Object.assign(ask, { preconnect() {} });
   const client = createClient({ server: "http://example.com", signal, fetch, patienceMs: 30_000 });
   expect(await client.apps()).toEqual([]);
-}, 20_000);
+}, 180_000);
 
 /** A server that refuses the first `times` requests and asks to come back after so many seconds. */
 function createBusy(times: number, seconds: string) {
@@ -124,7 +124,7 @@ test("a server with too much to do is asked again, also for what is made anew ea
   const once = createBusy(1, "0");
   expect(await once.client.createToken({ name: "ci", role: "writer" })).toMatchObject({ token: "t" });
   expect(once.requests()).toBe(2);
-}, 20_000);
+}, 180_000);
 
 test("a server that asks to come back after more than a minute is not waited for", async () => {
   const busy = createBusy(1, "61");

@@ -67,7 +67,7 @@ describe.skipIf(!postgresTier().available)("servers that start at once", () => {
     const database = await openPostgres(created.url, { info: () => {}, warn: () => {} });
     await database.db.insert(apps).values({ name: "shop" });
     await database.close();
-  }, 30_000);
+  }, 180_000);
 });
 
 test("a shipped migration is never edited, and a new one is listed here", () => {
@@ -92,4 +92,4 @@ test("the schema and the SQL say the same: drizzle-kit finds nothing to generate
   const files = async (path: string) => (await readdir(path, { recursive: true })).sort();
   expect(await files(join(folder.path, "drizzle"))).toEqual(await files(join(root, "drizzle")));
   await run("check", []);
-}, 30_000);
+}, 180_000);

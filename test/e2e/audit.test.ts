@@ -40,7 +40,7 @@ test("aether audit and aether webhooks tell and steer what happens", async () =>
   const text = await user.run(["audit", ...at]);
   expect(text.stdout).toContain("app.created");
   expect((await user.run(["audit", "--action", "app.deleted", ...at])).stdout).toBe("");
-}, 60_000);
+}, 180_000);
 
 test.each([
   [["audit", "--since", "yesterday"], 2, "neither a duration nor a time"],

@@ -27,7 +27,7 @@ onEachRuntime((open, runtime) => {
   let platform: Platform;
   beforeAll(async () => {
     platform = await open();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => platform[Symbol.asyncDispose]());
 
   /** What a person has in their folder before they build: the development dependencies. */

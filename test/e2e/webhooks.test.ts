@@ -38,7 +38,7 @@ test("what was on its way when the server was killed is delivered by the next st
   expect(begun.every((id) => again.includes(id))).toBe(true); // nobody had confirmed them
   expect(new Set(again).size).toBe(names.length);
   expect(second.port).toBeGreaterThan(0);
-}, 60_000);
+}, 180_000);
 
 test("a feed ends with the server, and goes on after its kill without a gap", async () => {
   await using user = await createUser();
@@ -55,7 +55,7 @@ test("a feed ends with the server, and goes on after its kill without a gap", as
   expect([(await again.next())?.app, (await again.next())?.app]).toEqual(["two", "three"]);
   expect(await second.stop()).toBe(0);
   expect(await again.next()).toBeUndefined();
-}, 60_000);
+}, 180_000);
 
 test.skipIf(!postgresTier().available)(
   "two servers on one Postgres send each delivery once, and tell of each other's deeds",

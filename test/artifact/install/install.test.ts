@@ -50,7 +50,7 @@ describe.each([
     await using onlyNode = await pathWith("node");
     const second = await install(app.path, cache.path, { env: { PATH: onlyNode.path } });
     expect(second).toMatchObject({ cached: true, folder: first.folder, output: [], said: [] });
-  }, 60_000);
+  }, 180_000);
 });
 
 test("without dependencies nothing is run", async () => {
@@ -72,7 +72,7 @@ test("without a lockfile a plain install is made and said aloud; yarn classic do
     expect(said[0]).toContain("no lockfile");
     expect(existsSync(join(folder ?? "", "node_modules/ms/index.js"))).toBe(true);
   }
-}, 30_000);
+}, 180_000);
 
 test("noCache installs again and leaves the entry that another deploy may be packing", async () => {
   await using app = await folderOf(tiny);
@@ -83,7 +83,7 @@ test("noCache installs again and leaves the entry that another deploy may be pac
   expect(again.folder).not.toBe(first.folder);
   expect(existsSync(first.folder ?? "")).toBe(true);
   expect(await install(app.path, cache.path)).toMatchObject({ cached: true, folder: again.folder });
-}, 30_000);
+}, 180_000);
 
 test("two installs at once give one entry", async () => {
   await using app = await folderOf(tiny);
@@ -91,7 +91,7 @@ test("two installs at once give one entry", async () => {
   const [a, b] = await Promise.all([install(app.path, cache.path), install(app.path, cache.path)]);
   expect(a.folder).toBe(b.folder);
   expect(await readdir(cache.path)).toHaveLength(1);
-}, 30_000);
+}, 180_000);
 
 describe("a lockfile out of step with package.json", () => {
   test.each([
@@ -137,7 +137,7 @@ describe("install scripts of the project itself", () => {
     await writeFiles(app.path, withScript("two"));
     const second = await install(app.path, cache.path);
     expect(await readFile(join(second.folder ?? "", "node_modules/made.txt"), "utf8")).toBe("data two");
-  }, 30_000);
+  }, 180_000);
 });
 
 test("a new version, start script or source is no reason to install again", async () => {
@@ -151,7 +151,7 @@ test("a new version, start script or source is no reason to install again", asyn
   expect((await install(app.path, cache.path)).cached).toBe(true);
   await writeFiles(app.path, { ".npmrc": "legacy-peer-deps=true" });
   expect((await install(app.path, cache.path)).cached).toBe(false);
-}, 30_000);
+}, 180_000);
 
 test("local dependencies inside the folder are linked; one outside is refused", async () => {
   await using app = await folderOf({
@@ -166,7 +166,7 @@ test("local dependencies inside the folder are linked; one outside is refused", 
   await writeFiles(app.path, { "package.json": { dependencies: { lib: "file:../lib" } } });
   const error = await failureOf(install(app.path, cache.path));
   expect(error.message).toContain('lib ("file:../lib") lies outside');
-}, 30_000);
+}, 180_000);
 
 describe("an install that fails", () => {
   const secret = "0123456789abcdefsecret";
@@ -189,7 +189,7 @@ describe("an install that fails", () => {
     expect(everything).not.toContain(secret);
     expect(everything).not.toContain("from-the-environment");
     expect(await readdir(cache.path)).toEqual([]);
-  }, 30_000);
+  }, 180_000);
 
   test.skipIf(!smallDiskTier().available)(
     "for want of space is a disk error that names the place",
@@ -240,7 +240,7 @@ describe("an install that is cut short", () => {
     expect(await ended).toMatchObject({ code: "interrupted", exitCode: 130 });
     await waitFor("the install script's end", () => !isAlive(pid));
     expect(await readdir(cache.path)).toEqual([]);
-  }, 40_000);
+  }, 180_000);
 
   test("by kill -9 leaves no entry, only a leftover that goes later", async () => {
     await using app = await folderOf(slow);
@@ -266,5 +266,5 @@ describe("an install that is cut short", () => {
     const later = await install(app.path, cache.path, { now: () => new Date(Date.now() + 2 * 3_600_000) });
     expect(later.cached).toBe(false);
     await waitFor("the leftover's end", async () => (await readdir(cache.path)).length === 1);
-  }, 60_000);
+  }, 180_000);
 });

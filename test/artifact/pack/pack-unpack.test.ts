@@ -119,4 +119,4 @@ test("whatever the packer accepts, the unpacker accepts: 120 trees of random nam
     }
   }
   expect(Math.min(outcomes.accepted, outcomes.refused)).toBeGreaterThan(12);
-}, 60_000);
+}, 180_000);

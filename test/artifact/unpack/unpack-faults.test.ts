@@ -77,7 +77,7 @@ test("three processes and three calls with one target all succeed, and one relea
   ];
   for (const result of results) expect(result).toMatchObject({ files: Object.keys(files).length + 1 });
   expect(await here.out()).toEqual(["release"]);
-}, 60_000);
+}, 180_000);
 
 test.each([
   ["head", 4],

@@ -158,7 +158,7 @@ test("a server that takes one upload at a time is waited for, and asked again wi
   expect(await upload(run.options)).toEqual({ uploadedBytes: bytes.length, reusedBytes: 0 });
   expect(run.told.filter((line) => line.startsWith("busy"))).not.toEqual([]);
   expect(run.told.filter((line) => line.startsWith("retry"))).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 /** Presigned URLs point to where nothing listens. */
 const storageIsAway: Meddle = (path, answer) => {
@@ -193,7 +193,7 @@ test("where the server does not allow it, the error says what to set", async () 
   expect(error).toMatchObject({ code: "unreachable", exitCode: 40, details: { storage: "127.0.0.1:1" } });
   expect(error.hint).toContain("AETHER_DIRECT_UPLOAD=1");
   expect(await run.stored()).toBe(false);
-}, 30_000);
+}, 180_000);
 
 test("an artifact that is too large for the server is not sent", async () => {
   await using run = await laptop({ maxArtifactSizeBytes: mebibyte });

@@ -160,7 +160,7 @@ describe.skipIf(!baseImageTier().available)("a pod of the base image", () => {
     const following = $`kubectl -n ${place.namespace} logs good -c app --follow`.text();
     await $`kubectl -n ${place.namespace} delete pod good --wait=false`.quiet();
     expect(await following).toMatch(/^of 1000 \d+\nlistening on 3000\ngot SIGTERM\n$/);
-  }, 90_000);
+  }, 180_000);
 
   test("may not have another app's artifact, and the kubelet shows why", async () => {
     const digest = await place.store("other", "secret");
@@ -176,5 +176,5 @@ describe.skipIf(!baseImageTier().available)("a pod of the base image", () => {
       message: expect.stringContaining("the server answered 403 (The app of this pod has no stored artifact"),
       digest,
     });
-  }, 90_000);
+  }, 180_000);
 });

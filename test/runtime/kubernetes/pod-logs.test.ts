@@ -23,7 +23,7 @@ describe.skipIf(!kubernetesTier().available)("the logs of pods", () => {
   afterAll(async () => {
     await harness?.[Symbol.asyncDispose]();
     await proxy?.[Symbol.asyncDispose]();
-  }, 60_000);
+  }, 180_000);
 
   async function deploy(note = "", replicas = 2) {
     const release = await harness.release({ "server.js": `${countingApp}// ${note}` }, { replicas });
@@ -132,7 +132,7 @@ describe.skipIf(!kubernetesTier().available)("the logs of pods", () => {
       { isWhole: false },
     );
     expect(both.map(({ isOver }) => isOver)).toEqual([true, false]);
-  }, 90_000);
+  }, 180_000);
 
   test("come whole although the API server goes away again and again, and a container ends meanwhile", async () => {
     await using followed = follow();

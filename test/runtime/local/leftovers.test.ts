@@ -81,7 +81,7 @@ test("a killed server leaves no orphan, and the next one runs each replica once"
     records.every(({ app, agent }) => app && agent && !isRunning(app) && !isRunning(agent)),
   );
   expect(records.flatMap(({ app }) => groupMembers(app?.pid ?? 0))).toEqual([]);
-}, 30_000);
+}, 180_000);
 
 test("an application whose server and agent were both killed is ended by the next server", async () => {
   await using folder = await temporaryFolder();
@@ -100,7 +100,7 @@ test("an application whose server and agent were both killed is ended by the nex
   await cleanLeftovers(join(folder.path, "processes"), { appsFolder: folder.path, graceMs: 2_000, log });
   expect([isRunning(app), groupMembers(app.pid)]).toEqual([false, []]);
   expect(await recordsIn(folder.path)).toEqual([]);
-}, 30_000);
+}, 180_000);
 
 test("a process that only has the pid of a recorded one is left alone", async () => {
   await using folder = await temporaryFolder();

@@ -66,7 +66,7 @@ test("a reader that follows over the rotation of segments gets every line once",
   ending.abort();
   await ended;
   expect(lines.map((line) => Number.parseInt(line.line, 10))).toEqual(Array.from({ length: 1_500 }, (_, i) => i));
-}, 30_000);
+}, 180_000);
 
 test("only the last segments are kept, and a tail over them is whole", async () => {
   await using folder = await temporaryFolder();
