@@ -12,6 +12,9 @@ export interface LogLine {
   gap?: true;
 }
 
+/** A line as people read it. */
+export const printed = ({ pod, line, gap }: LogLine): string => (gap ? `--- gap in ${pod}: ${line}` : line);
+
 export type LogStream = "stdout" | "stderr";
 
 /** Which lines to read. `follow` keeps the stream open until it is aborted. */

@@ -1,4 +1,4 @@
-import type { LogLine } from "../../core/log-line.ts";
+import { type LogLine, printed } from "../../core/log-line.ts";
 import { parseSince } from "../../lib/durations.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { networkReason } from "../../lib/network-reason.ts";
@@ -47,8 +47,7 @@ export default defineCommand({
       if (isOfType(response, "application/x-ndjson")) return response;
       throw notAether(config.server);
     };
-    const show = (line: LogLine) =>
-      output.text(output.isJson ? `${JSON.stringify(line)}\n` : `${line.gap ? gapText(line) : line.line}\n`);
+    const show = (line: LogLine) => output.text(`${output.isJson ? JSON.stringify(line) : printed(line)}\n`);
     let hasBegun = false;
     const onBreak = (error: unknown) => output.warn(`${brokenText(config.server, error)} Trying again.`);
     try {
@@ -70,8 +69,6 @@ export default defineCommand({
 });
 
 const followHint = "Run the command again once the server runs; --since 5m shows what was missed.";
-
-const gapText = ({ pod, line }: LogLine): string => `--- gap in ${pod}: ${line}`;
 
 function brokenText(server: string, error: unknown): string {
   if (error instanceof AetherError) return error.message;

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { getApp } from "../../control/apps.ts";
-import type { LogLine, LogQuery } from "../../core/log-line.ts";
+import { type LogLine, type LogQuery, printed } from "../../core/log-line.ts";
 import { parseSince } from "../../lib/durations.ts";
 import { AetherError } from "../../lib/errors.ts";
 import { readableApp } from "../access.ts";
@@ -93,10 +93,8 @@ async function asked(
 
 const isSet = (flag: string | undefined): boolean => flag === "1" || flag === "true";
 
-const printer = (format: "text" | "ndjson") => (line: LogLine) => {
-  if (format === "ndjson") return JSON.stringify(line);
-  return line.gap ? `--- gap in ${line.pod}: ${line.line}` : line.line;
-};
+const printer = (format: "text" | "ndjson") =>
+  format === "ndjson" ? (line: LogLine) => JSON.stringify(line) : printed;
 
 /** Pulls, so that a slow reader slows the source and nothing piles up. */
 function toStream(
