@@ -5,32 +5,13 @@ import { apps, artifacts } from "../../src/db/schema.ts";
 import { artifactKey } from "../../src/storage/storage.ts";
 import { createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
+import { silence } from "../harness/silent-storage.ts";
 
 type Harness = Awaited<ReturnType<typeof createHarness>>;
 
 const bytes = someBytes("of an app");
 const digest = digestOf(bytes);
 const request = { app_name: "shop", digest, size_bytes: bytes.length };
-
-/** Makes the store wait before it removes anything, or before it lists, until it is woken. */
-function silence(aether: Harness, call: "remove" | "list") {
-  const asked = Promise.withResolvers<void>();
-  const wake = Promise.withResolvers<void>();
-  const { storage } = aether;
-  const wait = async () => {
-    asked.resolve();
-    await wake.promise;
-  };
-  const silent: Partial<typeof storage> = {
-    remove: (key) => wait().then(() => storage.remove(key)),
-    list: async function* (...args) {
-      await wait();
-      yield* storage.list(...args);
-    },
-  };
-  aether.control.storage = { ...storage, [call]: silent[call] };
-  return { asked: asked.promise, wake: () => wake.resolve() };
-}
 
 const hasBytes = async (aether: Harness): Promise<boolean> =>
   (await aether.storage.head(artifactKey("shop", digest))) !== undefined;

@@ -8,6 +8,7 @@ import { AetherError } from "../../src/lib/errors.ts";
 import { artifactKey } from "../../src/storage/storage.ts";
 import { createHarness, digestOf, put, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
+import { silence } from "../harness/silent-storage.ts";
 
 type Harness = Awaited<ReturnType<typeof createHarness>>;
 
@@ -31,27 +32,6 @@ const hasBytes = async (aether: Harness): Promise<boolean> =>
 
 const giveUp = (aether: Harness) => aether.send("DELETE", `/artifacts/${digest}/upload?app=shop`);
 const complete = (aether: Harness) => aether.send("POST", "/artifacts/complete", request);
-
-/** A store that says nothing when it is told to do one of `calls`, until it is woken. */
-function silence(aether: Harness, ...calls: ("remove" | "abandon" | "listMultiparts")[]) {
-  const asked = Promise.withResolvers<void>();
-  const wake = Promise.withResolvers<void>();
-  const { storage } = aether;
-  const wait = async () => {
-    asked.resolve();
-    await wake.promise;
-  };
-  const silent: Partial<typeof storage> = {
-    remove: (key) => wait().then(() => storage.remove(key)),
-    abandon: (key) => wait().then(() => storage.abandon(key)),
-    listMultiparts: async function* (prefix) {
-      await wait();
-      yield* storage.listMultiparts(prefix);
-    },
-  };
-  aether.control.storage = { ...storage, ...Object.fromEntries(calls.map((call) => [call, silent[call]])) };
-  return { asked: asked.promise, wake: () => wake.resolve() };
-}
 
 /** As when the server that made the claim has died and its time is over. */
 const lapse = (aether: Harness) =>
