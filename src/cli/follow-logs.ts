@@ -65,12 +65,19 @@ export async function* followLogs(options: FollowLogsOptions): AsyncGenerator<Lo
 
 const toTime = (text: string | null): string | undefined => (text === null ? undefined : new Date(text).toISOString());
 
+/** A log whose lines before `time` were not asked for. */
+function placeFrom(time: string): LogPlace {
+  const place = createLogPlace();
+  place.skipBefore(time);
+  return place;
+}
+
 /** Whether a line is new, after a stream was begun again. */
 function replayAll(places: Map<string, LogPlace>): (line: LogLine) => boolean {
   const replays = new Map([...places].map(([key, place]) => [key, place.replay()]));
   return ({ time, pod, container }) => {
     const key = `${pod}/${container}`;
-    const place = places.get(key) ?? createLogPlace();
+    const place = places.get(key) ?? placeFrom(time);
     const replay = replays.get(key) ?? place.replay();
     places.set(key, place);
     replays.set(key, replay);

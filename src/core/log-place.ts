@@ -6,6 +6,10 @@ export interface LogPlace {
   run: number | undefined;
   /** That run has ended, and was read to its end. */
   isWhole: boolean;
+  /** From where on lines may be missing: a line may be written down after one that is a little newer. */
+  readonly resumeAt: string | undefined;
+  /** What is older was left out on purpose, as by a tail, and stays left out. */
+  skipBefore(time: string): void;
   /** Begins to read again, from `newest` or before. */
   replay(): LogReplay;
 }
@@ -25,14 +29,13 @@ export const disorderMs = 100;
 
 /** Nothing was taken yet. */
 export function createLogPlace(): LogPlace {
-  let oldest: string | undefined;
+  let skipped = "";
   let newest: string | undefined;
   /** How many lines of each time were taken lately. */
   const recent = new Map<string, number>();
   let horizon = "";
 
   function take(time: string): void {
-    oldest ??= time;
     recent.set(time, (recent.get(time) ?? 0) + 1);
     if (newest !== undefined && time <= newest) return;
     const isSameMs = newest?.slice(0, msLength) === time.slice(0, msLength);
@@ -52,12 +55,17 @@ export function createLogPlace(): LogPlace {
     get newest() {
       return newest;
     },
+    get resumeAt() {
+      return horizon ? `${horizon}Z` : undefined;
+    },
     run: undefined,
     isWhole: false,
+    skipBefore(time) {
+      skipped = time;
+    },
     replay() {
       const left = new Map(recent);
-      // What a tail left out before its first line stays left out.
-      const from = oldest !== undefined && oldest > horizon ? oldest : horizon;
+      const from = skipped > horizon ? skipped : horizon;
       let hasMet = newest === undefined;
       return {
         get hasMet() {

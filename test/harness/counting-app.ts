@@ -34,12 +34,13 @@ export function countRuns(lines: LogLine[], { isWhole = true } = {}): CountedRun
   const runs = new Map<string, CountedRun & { numbers: number[] }>();
   for (const { pod, line, gap } of lines) {
     if (gap) throw new Error(`There is a gap in ${pod}: ${line}`);
-    const [, run = "", bye, number] = /^(\S+) (bye )?(\d+)$/.exec(line) ?? [];
+    // What has no end of line is joined by the kubelet to what the other output was late with.
+    const [, run = "", bye, number, , late] = /^(\S+) (bye )?(\d+?)(\1 (\d+))?$/.exec(line) ?? [];
     if (number === undefined) throw new Error(`A line of ${pod} is none of the application's: ${line}`);
     const known = runs.get(run) ?? { pod, run, count: 0, isOver: false, numbers: [] };
     runs.set(run, known);
     if (bye) known.isOver = true;
-    known.numbers.push(Number(number));
+    known.numbers.push(Number(number), ...(late ? [Number(late)] : []));
   }
   return [...runs.values()].map(({ numbers, ...known }) => {
     // Two outputs are written down by two hands: a few lines change places.

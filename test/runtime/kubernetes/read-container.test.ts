@@ -9,6 +9,8 @@ import { readContainer } from "../../../src/runtime/kubernetes/pod-logs/read-con
 interface Kept {
   previous?: string[];
   current: string[];
+  /** Only the last so many are asked for. */
+  tailLines?: number;
 }
 
 const at = (second: number, fraction = "0"): string =>
@@ -19,16 +21,17 @@ const whole = (second: number): string => `${at(second).slice(0, 19)}Z`;
 async function readTwice(first: [Kept, Partial<ContainerRuns>], second: [Kept, Partial<ContainerRuns>]) {
   const place = createLogPlace();
   const read = async ([kept, known]: [Kept, Partial<ContainerRuns>]) => {
-    const logs = async (_pod: unknown, { previous, sinceTime = "" }: PodLogOptions) =>
+    const logs = async (_pod: unknown, { previous, sinceTime = "", tailLines = Infinity }: PodLogOptions) =>
       (async function* () {
         const lines = (previous ? kept.previous : kept.current) ?? [];
-        for (const line of lines) if (line.slice(0, 19) >= sinceTime.slice(0, 19)) yield line;
+        for (const line of lines.slice(-tailLines)) if (line.slice(0, 19) >= sinceTime.slice(0, 19)) yield line;
       })();
     const cluster = { logs } as unknown as Cluster;
     const name = { pod: "shop-1", uid: "1", container: "app" };
     const runs = { run: 0, startedAt: whole(1), previous: undefined, isOver: false, ...known };
     const signal = new AbortController().signal;
-    const lines = await Array.fromAsync(readContainer({ cluster, namespace: "apps", name, runs }, place, { signal }));
+    const log = { cluster, namespace: "apps", name, runs };
+    const lines = await Array.fromAsync(readContainer(log, place, { signal, tailLines: kept.tailLines }));
     return lines.map(({ line, gap }) => (gap ? `GAP ${line}` : line));
   };
   const before = await read(first);
@@ -53,6 +56,27 @@ test("the two outputs are out of order by a little, and nothing is lost by it", 
     [{ current: [line(2, "a", "1000"), line(2, "c", "3000"), line(2, "b", "2000"), line(2, "d", "4000")] }, {}],
   );
   expect(after).toEqual(["b", "d"]);
+});
+
+test("a line that was written down late, over the turn of a second, is not lost", async () => {
+  const newest = line(3, "c", "1000");
+  const { after } = await readTwice(
+    [{ current: [newest] }, {}],
+    [{ current: [newest, line(2, "b", "999999999")] }, {}],
+  );
+  expect(after).toEqual(["b"]);
+});
+
+test("what a tail left out stays left out, and is no gap", async () => {
+  const old = { previous: [line(1, "before")], tailLines: 1 };
+  const lines = [line(2, "a", "1000"), line(2, "b", "2000"), line(2, "c", "3000")];
+  const wasRestarted = { previous: { startedAt: whole(1), finishedAt: whole(1) } };
+  const { before, after } = await readTwice(
+    [{ ...old, current: lines.slice(0, 2) }, wasRestarted],
+    [{ current: lines }, wasRestarted],
+  );
+  expect(before).toEqual(["before", "b"]);
+  expect(after).toEqual(["c"]);
 });
 
 test("a log that was rotated away where reading stopped shows a gap", async () => {

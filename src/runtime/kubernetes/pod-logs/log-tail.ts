@@ -49,6 +49,9 @@ export const tailLimits = {
   goneMs: 10_000,
 };
 
+/** Where the log ends is not a line but a few: the newest is not always the last. */
+export const anchorLines = 20;
+
 const endKnownMs = 5_000;
 const delays = { first: 100, longest: 5_000 };
 
@@ -90,7 +93,11 @@ export function createLogTail({ cluster, namespace, name, runs, changes, onNews,
       const isFirst = place.newest === undefined;
       const log = { cluster, namespace, name, runs: before };
       const hasEnded = () => isKnownToEnd(before);
-      const options = { follow: true, hasEnded, ...(isFirst ? { tailLines: 1, of: "current" as const } : {}) };
+      const options = {
+        follow: true,
+        hasEnded,
+        ...(isFirst ? { tailLines: anchorLines, of: "current" as const } : {}),
+      };
       for await (const line of readContainer(log, place, { ...options, signal: silence.signal })) {
         hasCome = true;
         silence.heard();

@@ -12,7 +12,7 @@ import type { Pod } from "../world.ts";
 import { type ContainerName, containersNamed, containersOf, runsOf } from "./container-runs.ts";
 import { followApp } from "./follow-app.ts";
 import { type FollowedContainer, followContainer } from "./followed-container.ts";
-import { createLogTail, type LogTail } from "./log-tail.ts";
+import { anchorLines, createLogTail, type LogTail } from "./log-tail.ts";
 import { lastLinesOf, mergeLines } from "./merge-lines.ts";
 import { readContainer } from "./read-container.ts";
 
@@ -68,8 +68,8 @@ export function createPodLogs({ cluster, namespace, pods, ready, log }: PodLogsO
       const place = createLogPlace();
       places.set(name.uid, place);
       const runs = runsOf(pods(app), name) ?? { run: 0, startedAt: undefined, previous: undefined, isOver: true };
-      // None at all: the last one tells where following begins.
-      const tail = tailLines === undefined ? undefined : Math.max(1, tailLines);
+      // More than was asked for: they tell where following begins.
+      const tail = tailLines === undefined ? undefined : tailLines + anchorLines;
       const of = previous ? ("previous" as const) : ("all" as const);
       const lines = readContainer({ cluster, namespace, name, runs }, place, { signal, since, tailLines: tail, of });
       return follow && tail === undefined ? untilBroken(lines) : lines;

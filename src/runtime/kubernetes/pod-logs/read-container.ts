@@ -36,7 +36,7 @@ export async function* readContainer(
   const { name, runs } = log;
   const from = place.newest;
   const lost = lostRuns(runs, place);
-  const sinceTime = from ?? since?.toISOString();
+  const sinceTime = place.resumeAt ?? since?.toISOString();
   const earliest = since?.toISOString().slice(0, -1) ?? "";
   // What comes after a run that was read to its end is another run: where reading stopped is not in it.
   let hasMet = false;
@@ -54,15 +54,18 @@ export async function* readContainer(
     hasReadPrevious ||= options.previous === true;
     // Anew for each part: both may turn out to be the same run.
     const replay = place.replay();
+    let isFirst = true;
     for await (const line of timedLines(log, asked, { signal, isLast })) {
+      if (isFirst && tailLines !== undefined) place.skipBefore(line.time);
+      isFirst = false;
       // The kubelet may be a run further than the pod's status: then where reading stopped is in the one before.
       const isBeyond = from !== undefined && line.time > from && !hasMet && !isGapTold;
       if (isBeyond && !hasReadPrevious) yield* part({ previous: true }, async () => true);
       const isNew = replay.take(line.time);
       hasMet ||= replay.hasMet;
       if (line.time < earliest || !isNew) continue;
-      if (!isGapTold && !hasMet) yield gap(name, line.time, `lines after ${from} are no longer kept`);
-      isGapTold = true;
+      if (isBeyond && !isGapTold && !hasMet) yield gap(name, line.time, `lines after ${from} are no longer kept`);
+      isGapTold ||= isBeyond;
       yield line;
     }
   }
