@@ -13,6 +13,8 @@ export interface KubernetesConfig {
   serviceType: "ClusterIP" | "NodePort" | "LoadBalancer";
   nodeSelector: Record<string, string> | undefined;
   tolerations: Toleration[] | undefined;
+  /** A file of PEM certificates: who else may have issued those of the server and of storage. */
+  authoritiesFile: string | undefined;
 }
 
 /** Of a node's taint, as a pod's spec has it. */
@@ -62,6 +64,7 @@ const items = (text: string): string[] =>
 interface Values {
   AETHER_RUNTIME: "local" | "kubernetes";
   AETHER_NAMESPACE: string;
+  AETHER_CA_FILE?: string | undefined;
   AETHER_KUBE_CONTEXT?: string | undefined;
   AETHER_RUNTIME_IMAGE: string;
   AETHER_APP_DOMAIN?: string | undefined;
@@ -86,5 +89,6 @@ export function kubernetesConfig(
     serviceType: values.AETHER_SERVICE_TYPE,
     nodeSelector: values.AETHER_NODE_SELECTOR,
     tolerations: values.AETHER_TOLERATIONS,
+    authoritiesFile: values.AETHER_CA_FILE,
   };
 }

@@ -137,6 +137,12 @@ export const serverVariables = {
     .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a namespace's name")
     .default("aether-apps")
     .describe("On Kubernetes: where applications run; it must exist"),
+  AETHER_CA_FILE: z
+    .string()
+    .optional()
+    .describe(
+      "On Kubernetes: a PEM file of authorities that pods trust, besides the public ones, when they fetch from this server and its storage",
+    ),
   AETHER_KUBE_CONTEXT: z.string().optional().describe("The kubeconfig's context; default: its current one"),
   AETHER_RUNTIME_IMAGE: z
     .string()

@@ -14,6 +14,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Addresses } from "./addresses.ts";
 import { listenFailure } from "./listen.ts";
+import { readAuthorities } from "./read-authorities.ts";
 
 export interface RuntimeOptions {
   config: ServerConfig;
@@ -42,9 +43,10 @@ export async function openRuntime(options: RuntimeOptions, stack: AsyncDisposabl
 
 async function openKubernetes(
   { config, addresses, log }: RuntimeOptions,
-  { location, ingress, ...settings }: KubernetesConfig,
+  { location, ingress, authoritiesFile, ...settings }: KubernetesConfig,
 ): Promise<OpenedRuntime> {
   assertReachable(addresses.internal);
+  const certificateAuthorities = authoritiesFile === undefined ? undefined : await readAuthorities(authoritiesFile);
   const cluster = await openCluster(location);
   const runtime = createKubernetesRuntime({
     cluster,
@@ -53,6 +55,7 @@ async function openKubernetes(
       ...(ingress ? { ingress } : {}),
       graceSeconds: Math.ceil(config.graceMs / 1000),
       storageOrigins: [storageOrigin(config, addresses)],
+      certificateAuthorities,
     },
     agent: await Bun.file(agentPath).text(),
     startTimeoutMs: config.startTimeoutMs,

@@ -32,9 +32,11 @@ export function fetchFailure(pod: Pod, release: AppRelease): Cause | undefined {
 export function waitingForServer(lines: string[], pod: string): Cause | undefined {
   const [, why] = /^\[fetcher\] waiting [^:]*: (.*)$/.exec(lines.at(-1) ?? "") ?? [];
   if (why === undefined) return undefined;
+  const told = /[.!?]$/.test(why) ? why : `${why}.`;
+  const variable = /certificate/i.test(why) ? "AETHER_CA_FILE" : "AETHER_INTERNAL_URL";
   return {
     reason: "server_unreachable",
-    message: `The pod does not reach this server or its storage: ${why} Check AETHER_INTERNAL_URL.`,
+    message: `The pod does not reach this server or its storage: ${told} Check ${variable}.`,
     log: { pod, container: podContainers.fetch, previous: false },
   };
 }

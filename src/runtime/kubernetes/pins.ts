@@ -16,6 +16,8 @@ export interface ClusterSettings {
   graceSeconds: number;
   /** Where downloads may be redirected to. */
   storageOrigins: string[];
+  /** PEM: who else may have issued the certificates of the server and of storage. */
+  certificateAuthorities?: string | undefined;
   agent: { hash: string; source: string };
 }
 
@@ -61,8 +63,9 @@ export function parsePins(pins: unknown): Pins | undefined {
 }
 
 /**
- * All that the builders need. Addresses are the server's present ones: they have to be where the server is. `isKept` tells
- * whether the cluster holds another build's agent still; when it is gone, our own takes its place, and that is a rollout.
+ * All that the builders need. Addresses and authorities are the server's present ones: they have to lead to where the server
+ * is. `isKept` tells whether the cluster holds another build's agent still; when it is gone, our own takes its place, and that
+ * is a rollout.
  */
 export function toAppRelease(
   release: Release,
@@ -97,5 +100,6 @@ export function toAppRelease(
     ingress: pins.ingress && { host: pins.ingress.host, className: pins.ingress.class },
     nodeSelector: pins.node_selector,
     tolerations: pins.tolerations,
+    certificateAuthorities: settings.certificateAuthorities,
   };
 }
