@@ -49,13 +49,17 @@ export async function createDeployment(
     const earlier = await findRepeated(tx, app, { key: wanted.idempotencyKey, isSame });
     if (earlier) return { ...earlier, replayed: true };
     assertUnlocked(app);
-    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at: control.now() });
+    // Asked together: the app's row is locked meanwhile, and its other deploys wait.
+    const [{ artifact }, variables] = await Promise.all([
+      getDeployable(control, tx, { app, digest, signed, actor, at: control.now() }),
+      readVariables({ db: tx, secrets: control.secrets }, app.id),
+    ]);
     const deployment = await insertDeployment(control, tx, {
       app,
       artifact,
       config: wanted.config ?? null,
       replicas: wanted.replicas ?? 1,
-      variables: await readVariables({ db: tx, secrets: control.secrets }, app.id),
+      variables,
       origin: "deploy",
       rollbackOnFailure: wanted.rollbackOnFailure ?? false,
       idempotencyKey: wanted.idempotencyKey,

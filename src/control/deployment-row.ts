@@ -32,14 +32,17 @@ export interface NewDeploymentRow {
 export async function insertDeployment(control: Control, tx: Tx, wanted: NewDeploymentRow): Promise<Deployment> {
   const { app, artifact, variables, repeatedPins, actor } = wanted;
   const at = control.now();
-  const superseded = await supersede(tx, { app, status: "pending", at });
+  const [superseded, newest] = await Promise.all([
+    supersede(tx, { app, status: "pending", at }),
+    newestVersion(tx, app),
+  ]);
   const row = {
     ...blank,
     id: randomUUID(),
     appId: app.id,
     artifactId: artifact.id,
     digest: artifact.digest,
-    version: (await newestVersion(tx, app)) + 1,
+    version: newest + 1,
     config: wanted.config,
     replicas: wanted.replicas,
     origin: wanted.origin,
