@@ -8,6 +8,7 @@ import type { Control } from "./control.ts";
 import { markFailed, markRunning } from "./deployment-transitions.ts";
 import { listWanted, type WantedDeployment } from "./deployments.ts";
 import { activeKeysOf } from "./keys.ts";
+import { pinsOf } from "./late-pins.ts";
 import { openReleaseVariables } from "./release-variables.ts";
 
 /** Makes the runtime converge to the deployments in the database, and writes down its verdicts. */
@@ -161,8 +162,10 @@ function reasonOf(event: RuntimeEvent): Record<string, unknown> {
   return event.type === "failed" ? { reason: event.failure.reason, why: event.failure.message } : {};
 }
 
-async function toRelease(control: Control, { app, deployment, replicas }: WantedDeployment): Promise<Release> {
+async function toRelease(control: Control, wanted: WantedDeployment): Promise<Release> {
   const { settings } = control;
+  const { app, deployment, replicas } = wanted;
+  const pins = await pinsOf(control, wanted);
   return {
     app,
     deploymentId: deployment.id,
@@ -173,6 +176,6 @@ async function toRelease(control: Control, { app, deployment, replicas }: Wanted
     replicas,
     established: deployment.status === "running",
     env: await openReleaseVariables(control, deployment.id),
-    ...(deployment.pins === null ? {} : { pins: deployment.pins }),
+    ...(pins === null ? {} : { pins }),
   };
 }

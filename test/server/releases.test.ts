@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
+import { startRollouts } from "../../src/control/rollouts.ts";
 import { artifacts } from "../../src/db/schema.ts";
 import { createHarness, someBytes } from "../harness/control-plane.ts";
 import { withDatabases } from "../harness/database.ts";
@@ -293,5 +294,22 @@ withDatabases("releases", (open) => {
     await aether.rollouts.settle();
     expect(aether.runtime.applied.map(({ pins }) => pins)).toEqual([{ agent: "agent-1" }, { agent: "agent-2" }]);
     expect(asked).toEqual([undefined, { agent: "agent-1" }]);
+  });
+
+  test("what was made under a runtime that pins nothing is pinned once by the next, not at each start", async () => {
+    await using aether = await createHarness({ open });
+    await run(aether, "one");
+    let asked = 0;
+    aether.runtime.pins = async () => ({ agent: `agent-${++asked}` });
+    for (let start = 0; start < 2; start += 1) {
+      const rollouts = await startRollouts(aether.control);
+      await rollouts.reconcile();
+      await rollouts.settle();
+    }
+    expect(aether.runtime.applied.map(({ pins }) => pins)).toEqual([
+      undefined,
+      { agent: "agent-1" },
+      { agent: "agent-1" },
+    ]);
   });
 });
