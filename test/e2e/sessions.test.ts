@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { binary, createUser, runJson, startServe, type User } from "../harness/binary.ts";
@@ -30,10 +30,6 @@ async function start(opened: { user: User; env: Record<string, string>; close: (
   expect(first.stderr).not.toContain("[error]");
   await json(["env", "set", "COLOR=red"]);
   const replicas = async () => (await json(["status"])).json.running?.replicas as { name: string; state: string }[];
-  await waitFor("one replica that runs", async () => (await replicas()).length === 1, {
-    withinMs: 40_000,
-    everyMs: 200,
-  });
   return {
     user,
     env,
@@ -78,11 +74,24 @@ describe.each([
   { where: "on a real cluster", open: startOnKubernetes, isThere: kubernetes.available },
 ])("$where", ({ open, isThere }) => {
   const testThere = test.skipIf(!isThere);
+  let shop: Awaited<ReturnType<typeof startOnKubernetes>>;
+  beforeAll(async () => {
+    if (isThere) shop = await open();
+  }, 180_000);
+  afterAll(() => shop?.[Symbol.asyncDispose](), 60_000);
+  // What a test stopped or started again is there before the next.
+  beforeEach(async () => {
+    if (!isThere) return;
+    await shop.json(["scale", "shop", "1"]);
+    await waitFor("one replica that runs", async () => (await shop.replicas())?.length === 1, {
+      withinMs: 60_000,
+      everyMs: 200,
+    });
+  }, 90_000);
 
   testThere(
     "a command runs beside the application, as if it were run here",
     async () => {
-      await using shop = await open();
       const script = `cat; echo "$COLOR in $(pwd)"; echo bad >&2; env >&2; exit 7`;
       const ran = await shop.run(["exec", "shop", "--", "sh", "-c", script], "héllo\n");
       expect(ran.code).toBe(7);
@@ -106,7 +115,6 @@ describe.each([
   testThere(
     "ten megabytes go in and come out as they were",
     async () => {
-      await using shop = await open();
       const bytes = mebibytes(10);
       const child = shop.spawn(["exec", "--", ...echo], new Blob([bytes]));
       const [stdout, stderr, code] = await Promise.all([
@@ -127,7 +135,6 @@ describe.each([
   testThere(
     "a terminal is the program's, keys and size and all",
     async () => {
-      await using shop = await open();
       await using terminal = shop.terminal(["exec", "-t", "--", "sh"]);
       await waitFor("a prompt", () => /[#$] $/.test(terminal.text()), { withinMs: 20_000 });
       terminal.type("stty size; echo is=$((40+2))\r");
@@ -153,7 +160,6 @@ describe.each([
   testThere(
     "Ctrl-C ends the command here and there",
     async () => {
-      await using shop = await open();
       const child = shop.spawn(["exec", "--", "sh", "-c", "echo started; sleep 4242 & wait"], "pipe");
       const reader = child.stdout.getReader();
       expect(new TextDecoder().decode((await reader.read()).value)).toBe("started\n");
@@ -170,7 +176,6 @@ describe.each([
   testThere(
     "a command that runs once has the release and its variables, is no replica, and leaves nothing",
     async () => {
-      await using shop = await open();
       const child = shop.spawn(["run", "--", "sh", "-c", 'echo "$COLOR"; read go; exit 3'], "pipe");
       const reader = child.stdout.getReader();
       let text = "";
@@ -201,7 +206,6 @@ describe.each([
   testThere(
     "a port of the application is reached here, by twenty at once, and by 20 MB",
     async () => {
-      await using shop = await open();
       const child = shop.spawn(["port-forward", "--json"]);
       const { value } = await child.stdout.getReader().read();
       const { url, host } = JSON.parse(new TextDecoder().decode(value));
@@ -229,7 +233,6 @@ describe.each([
   testThere(
     "what cannot be is said, with what to do",
     async () => {
-      await using shop = await open();
       const [replica] = await shop.replicas();
       expect(await shop.run(["exec", "--replica", "ghost", "--", "true"])).toMatchObject({
         code: 20,
