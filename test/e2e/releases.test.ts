@@ -111,6 +111,7 @@ test("three replicas answer after a scale, none after another, and a locked app 
     expect([refused.code, refused.json.code]).toEqual([20, "conflict"]);
     expect(refused.stderr).toContain("we migrate");
     expect(refused.stderr).toContain("aether unlock shop");
+    expect(refused.stderr).not.toContain("pload"); // told before a byte moves
   }
   expect((await shop.json(["deploy", "--plan"])).json.changes.locked).toBe("we migrate");
   expect((await shop.run(["status"])).stdout).toContain(": we migrate\n");

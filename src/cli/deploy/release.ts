@@ -7,6 +7,7 @@ import { uploadThroughServer } from "../upload/form-upload.ts";
 import { upload } from "../upload/upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import { assertSignable } from "./assert-signable.ts";
+import { assertUnlocked } from "./assert-unlocked.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
 import { type MetApp, whileAppLives } from "./while-app-lives.ts";
 
@@ -17,7 +18,10 @@ export interface ReleaseContext extends DeployContext {
 
 /** Upload, deploy, wait for the verdict: everything that involves the server. */
 export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
-  await assertSignable(context.patient, { ...packed, signingKey: context.signingKey });
+  await Promise.all([
+    assertUnlocked(context.patient, packed.app),
+    assertSignable(context.patient, { ...packed, signingKey: context.signingKey }),
+  ]);
   const met: MetApp = { name: packed.app };
   await whileAppLives(context.client, met, async () => {
     await context.report.timed("upload", () => send({ ...packed, met }, plan, context));
