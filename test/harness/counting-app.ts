@@ -45,12 +45,12 @@ export function countRuns(lines: LogLine[], { isWhole = true } = {}): CountedRun
   return [...runs.values()].map(({ numbers, ...known }) => {
     // Two outputs are written down by two hands: a few lines change places.
     const sorted = numbers.sort((one, other) => one - other);
-    const first = isWhole ? 0 : (sorted[0] ?? 0);
-    // Of a run that goes on, the one output's last lines may be there before the other's.
-    const certain = known.isOver ? sorted : sorted.slice(0, -50);
+    // Where a tail begins, and of a run that goes on, the one output's lines may be there and not the other's of that time.
+    const certain = sorted.slice(isWhole ? 0 : 50, known.isOver ? undefined : -50);
+    const first = isWhole ? 0 : (certain[0] ?? 0);
     const wrong = certain.findIndex((number, index) => number !== first + index);
     if (wrong !== -1) {
-      const around = sorted.slice(Math.max(0, wrong - 3), wrong + 3);
+      const around = certain.slice(Math.max(0, wrong - 3), wrong + 3);
       throw new Error(`Run ${known.run} of ${known.pod} goes ${around.join(" ")} at its line ${wrong}.`);
     }
     return { ...known, count: numbers.length };

@@ -16,14 +16,14 @@ export const controlPlaneRules = (): V1PolicyRule[] => [
   { apiGroups: ["apps"], resources: ["deployments"], verbs: [...applied, "watch"] },
   { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["list", "watch", "delete"] },
   { apiGroups: [""], resources: ["services", "configmaps"], verbs: [...applied, "watch"] },
-  { apiGroups: [""], resources: ["secrets", "serviceaccounts"], verbs: applied },
+  { apiGroups: [""], resources: ["secrets", "serviceaccounts"], verbs: [...applied, "watch"] },
   { apiGroups: [""], resources: ["pods"], verbs: [...applied, "watch"] },
   { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
   { apiGroups: [""], resources: ["pods/exec", "pods/portforward"], verbs: ["get", "create"] },
   { apiGroups: [""], resources: ["events"], verbs: ["list", "watch"] },
-  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: applied },
+  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: [...applied, "watch"] },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: [...applied, "watch"] },
-  { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: applied },
+  { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: [...applied, "watch"] },
   { apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles", "rolebindings"], verbs: ["list", "delete"] },
 ];
 

@@ -266,7 +266,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     },
     changed(change) {
       if (!isApplying) mend(change);
-      else if (change.kind === "Deployment" || change.kind === "Service") unseen.push(change);
+      else if (!["ReplicaSet", "Pod", "Event"].includes(change.kind)) unseen.push(change);
       judgeNow();
     },
     tick: judgeNow,

@@ -58,6 +58,8 @@ export interface WorldOptions {
 }
 
 const ours = "aether.dev/app";
+/** Without these an application's next pod would not start, or nobody would reach it. Of their content nothing is asked. */
+const watchedForLoss: KindName[] = ["Secret", "ServiceAccount", "PodDisruptionBudget", "Ingress"];
 
 /** Begins to watch. */
 export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgentGone }: WorldOptions): World {
@@ -80,6 +82,19 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
       },
     );
 
+  const watchLoss = (kind: KindName) =>
+    cluster.reflect(
+      { kind, namespace, labelSelector: ours },
+      {
+        project: ({ metadata }): { metadata?: Metadata } => lean(metadata ? { metadata } : {}),
+        onChange: ({ type, object }) => {
+          const app = appOf(object);
+          if (app !== undefined && type === "deleted") onChange(app, { kind, type, metadata: object.metadata });
+        },
+        onTrouble,
+      },
+    );
+
   const deployments = reflectOurs("Deployment");
   const replicaSets = reflectOurs("ReplicaSet");
   const pods = reflectOurs("Pod");
@@ -92,6 +107,7 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
       onTrouble,
     },
   );
+  const others = watchedForLoss.map((kind) => watchLoss(kind));
   const autoscalers = cluster.reflect({ kind: "HorizontalPodAutoscaler", namespace }, { project: scaledBy, onTrouble });
   const events = cluster.reflect(
     { kind: "Event", namespace, fieldSelector: "involvedObject.kind=Pod,type=Warning" },
@@ -105,7 +121,10 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
       onTrouble,
     },
   );
-  const all: Reflector<unknown>[] = [deployments, replicaSets, pods, services, agents, autoscalers, events];
+  const all: Reflector<unknown>[] = [
+    ...[deployments, replicaSets, pods, services, agents, autoscalers, events],
+    ...others,
+  ];
   const read = Promise.all(all.map((reflector) => reflector.ready)).then(() => true);
   read.catch(() => {}); // ended before: whoever waits hears it
   const of = <T extends object>(items: T[], app: string) => items.filter((item) => appOf(item) === app);

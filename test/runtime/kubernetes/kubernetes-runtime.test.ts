@@ -33,7 +33,8 @@ const replicaSetsOf = async ({ cluster, namespace }: KubernetesHarness) =>
 testOnKubernetes("what somebody does to our objects is repaired, and what we never set is left alone", async () => {
   await using harness = await createKubernetesHarness();
   const { runtime, cluster, namespace, release, verdict, deployment } = harness;
-  const wanted = await release(files("one"), { replicas: 1 });
+  const pins = { ingress: { host: "shop.example.com" } };
+  const wanted = await release(files("one"), { replicas: 1, env: { COLOR: "red" }, pins });
   await runtime.apply(wanted);
   expect(await verdict(wanted.deploymentId)).toMatchObject({ type: "running" });
   const ref = { kind: "Deployment" as const, namespace, name: "shop" };
@@ -52,8 +53,17 @@ testOnKubernetes("what somebody does to our objects is repaired, and what we nev
   await cluster.remove(ref);
   const uid = await waitFor("the Deployment anew", async () => (await deployment())?.metadata?.uid, slow);
   expect(uid).not.toBe(before?.metadata?.uid as string);
-  await cluster.remove({ kind: "Service", namespace, name: "shop" });
-  await waitFor("the Service anew", () => cluster.get({ kind: "Service", namespace, name: "shop" }), slow);
+  await runtime.scale("shop", 2); // for two there is a PodDisruptionBudget
+  const lost = ["Service", "Secret", "ServiceAccount", "PodDisruptionBudget", "Ingress"] as const;
+  for (const kind of lost) {
+    const labelSelector = "aether.dev/app=shop";
+    const named = await waitFor(`the ${kind}`, async () => {
+      const { items } = await cluster.list({ kind, namespace, labelSelector });
+      return items[0]?.metadata?.name;
+    });
+    await cluster.remove({ kind, namespace, name: named });
+    await waitFor(`the ${kind} anew`, () => cluster.get({ kind, namespace, name: named }), slow);
+  }
 });
 
 testOnKubernetes("an application is scaled, stopped and started without a new release", async () => {
