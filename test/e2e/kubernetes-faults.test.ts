@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { V1SubjectAccessReview } from "@kubernetes/client-node";
 import { runJson } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { adminToken, createKubernetesServer, type KubernetesParts } from "../harness/kubernetes-server.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const testOnKubernetes = test.skipIf(!kubernetesTier().available);
+const testOnKubernetes = test.skipIf(!longKubernetesTier().available);
 const patient = { withinMs: 60_000, everyMs: 200 };
 
 const project = (path: string, name: string, server: string) =>

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { auditedVerdicts } from "../harness/audited-verdicts.ts";
 import { createUser, runJson, testBinary, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { adminToken, createKubernetesParts, serveKubernetes } from "../harness/kubernetes-server.ts";
 import { objectsIn } from "../harness/objects-in.ts";
 import { answering, packageJson } from "../harness/project.ts";
@@ -18,7 +18,7 @@ const removal = ["object-removed", ...(isFull ? ["app-stopped"] : [])];
 const shop = (user: User) =>
   writeFiles(join(user.path, "shop"), { "package.json": packageJson("shop"), "server.js": answering("it runs") });
 
-describe.skipIf(!kubernetesTier().available)("on Kubernetes", () => {
+describe.skipIf(!longKubernetesTier().available)("on Kubernetes", () => {
   test.each(rollout)(
     "a server killed at %s, and started again, ends with one release that runs, once (K7, K8)",
     async (point) => {

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { auditedVerdicts } from "../harness/audited-verdicts.ts";
 import { runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer, type KubernetesParts } from "../harness/kubernetes-server.ts";
 import { answering, packageJson } from "../harness/project.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { type Asked, createWatchedCluster } from "../harness/watched-cluster.ts";
 
-const testOnKubernetes = test.skipIf(!kubernetesTier().available);
+const testOnKubernetes = test.skipIf(!longKubernetesTier().available);
 const patient = { withinMs: 60_000, everyMs: 200 };
 
 const project = (user: User, name: string, server: string) =>

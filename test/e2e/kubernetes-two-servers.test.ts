@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { auditedVerdicts } from "../harness/audited-verdicts.ts";
 import { runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { s3Tier } from "../harness/object-store.ts";
 import { objectsIn } from "../harness/objects-in.ts";
 import { postgresTier } from "../harness/postgres.ts";
@@ -12,7 +12,7 @@ import { answering, packageJson } from "../harness/project.ts";
 import { createTwoKubernetesServers } from "../harness/two-kubernetes-servers.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const tiers = [kubernetesTier(), postgresTier(), s3Tier()];
+const tiers = [longKubernetesTier(), postgresTier(), s3Tier()];
 const testOnAll = test.skipIf(tiers.some(({ available }) => !available));
 const patient = { withinMs: 60_000, everyMs: 200 };
 

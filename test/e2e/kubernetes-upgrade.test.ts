@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { createUser, runJson, startServe } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer, type KubernetesParts } from "../harness/kubernetes-server.ts";
 import { otherBuild } from "../harness/other-build.ts";
 import { answering, packageJson } from "../harness/project.ts";
@@ -25,7 +25,7 @@ async function agentsOf({ cluster, namespace }: KubernetesParts): Promise<number
   return (await cluster.list({ kind: "ConfigMap", namespace, labelSelector: "aether.dev/agent" })).items.length;
 }
 
-test.skipIf(!kubernetesTier().available)(
+test.skipIf(!longKubernetesTier().available)(
   "a server of another build, with another agent, changes nothing of what runs; a restart takes its agent",
   async () => {
     await using platform = await createKubernetesServer();

@@ -5,11 +5,11 @@ import { $ } from "bun";
 import { createUser, runJson } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { freePort } from "../harness/free-port.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { adminToken, createKubernetesParts, serveKubernetes } from "../harness/kubernetes-server.ts";
 import { answering, packageJson } from "../harness/project.ts";
 
-test.skipIf(!kubernetesTier().available)(
+test.skipIf(!longKubernetesTier().available)(
   "pods fetch from a server behind a certificate of an authority of one's own (AETHER_CA_FILE)",
   async () => {
     const tlsPort = freePort();

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { binary, createUser, runJson, startServe, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
-import { kubernetesTier } from "../harness/kubernetes.ts";
+import { longKubernetesTier } from "../harness/kubernetes.ts";
 import { createKubernetesServer } from "../harness/kubernetes-server.ts";
 import { packageJson } from "../harness/project.ts";
 import { openTerminal } from "../harness/terminal.ts";
@@ -63,7 +63,7 @@ async function startOnKubernetes() {
   return { ...shop, runsLeft };
 }
 
-const kubernetes = kubernetesTier();
+const kubernetes = longKubernetesTier();
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const mebibytes = (count: number): Uint8Array<ArrayBuffer> => Uint8Array.from(randomBytes(count * 1024 ** 2));
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "bun";
-import { kubernetesTier } from "./kubernetes.ts";
+import { longKubernetesTier } from "./kubernetes.ts";
 import { type Tier, tier } from "./tier.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -12,7 +12,8 @@ export const imageFolder = (major: number): string => join(root, "k8s", "images"
 
 /** Whether images can be built here and put into the cluster of the tests. */
 export function baseImageTier(): Tier {
-  if (!kubernetesTier().available) return { name: "base-image", available: false, reason: "there is no cluster" };
+  if (!longKubernetesTier().available)
+    return { name: "base-image", available: false, reason: "its cluster is not there" };
   return tier("base-image", () => (existsSync(builder) ? undefined : "the testbed's build-image is not there"));
 }
 

@@ -3,11 +3,18 @@ import type { Cluster } from "../../src/k8s/cluster.ts";
 import { readKubeconfig } from "../../src/k8s/kubeconfig.ts";
 import { openCluster } from "../../src/k8s/open-cluster.ts";
 import { openByKubeconfig } from "./api-server.ts";
-import { type Tier, tier } from "./tier.ts";
+import { isDemanded, type Tier, tier } from "./tier.ts";
 
 /** Whether a real cluster is there for the tests: the one of KUBECONFIG, and no other, lest somebody's own be used. */
 export function kubernetesTier(): Tier {
   return tier("kubernetes", () => (process.env.KUBECONFIG ? undefined : "KUBECONFIG names no cluster for the tests"));
+}
+
+/** Tests on that cluster that take their time: pods that start and end, servers that are killed. */
+export function longKubernetesTier(): Tier {
+  const isWanted = process.env.AETHER_TEST_FULL === "1" || isDemanded("kubernetes-long");
+  const howTo = "AETHER_TEST_REQUIRE=kubernetes-long, or AETHER_TEST_FULL=1, runs it";
+  return tier("kubernetes-long", () => kubernetesTier().reason ?? (isWanted ? undefined : howTo));
 }
 
 /** The cluster of KUBECONFIG. */

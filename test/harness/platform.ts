@@ -1,6 +1,6 @@
 import { describe } from "bun:test";
 import { createUser, startServe, type User } from "./binary.ts";
-import { kubernetesTier } from "./kubernetes.ts";
+import { longKubernetesTier } from "./kubernetes.ts";
 import { createKubernetesServer, serveKubernetes } from "./kubernetes-server.ts";
 
 type Server = Awaited<ReturnType<typeof startServe>>;
@@ -27,7 +27,7 @@ export type OpenPlatform = (env?: Record<string, string>) => Promise<Platform>;
 /** The same tests on each runtime: on Kubernetes where there is a cluster for tests. */
 export function onEachRuntime(tests: (open: OpenPlatform, runtime: "local" | "kubernetes") => void): void {
   describe("on this machine", () => tests(openLocal, "local"));
-  describe.skipIf(!kubernetesTier().available)("on Kubernetes", () => tests(openOnKubernetes, "kubernetes"));
+  describe.skipIf(!longKubernetesTier().available)("on Kubernetes", () => tests(openOnKubernetes, "kubernetes"));
 }
 
 async function openLocal(env: Record<string, string> = {}): Promise<Platform> {

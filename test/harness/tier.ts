@@ -17,13 +17,16 @@ const said = new Set<string>();
 export function tier(name: string, missing: () => string | undefined): Tier {
   const reason = isListed(process.env.AETHER_TEST_SKIP, name) ? "left out by AETHER_TEST_SKIP" : missing();
   if (reason === undefined) return { name, available: true, reason: undefined };
-  if (isListed(process.env.AETHER_TEST_REQUIRE, name)) {
+  if (isDemanded(name)) {
     throw new Error(`AETHER_TEST_REQUIRE demands ${name}: ${reason}`);
   }
   if (!said.has(name)) say(`${name}: ${reason}`);
   said.add(name);
   return { name, available: false, reason };
 }
+
+/** Whether AETHER_TEST_REQUIRE names it. */
+export const isDemanded = (name: string): boolean => isListed(process.env.AETHER_TEST_REQUIRE, name);
 
 const isListed = (list: string | undefined, name: string): boolean => (list ?? "").split(/[ ,]+/).includes(name);
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import type { Cluster } from "../../src/k8s/cluster.ts";
 import { createCuttingProxy } from "../harness/cutting-proxy.ts";
-import { kubernetesTier, openTestClusterBy, testClusterAddress } from "../harness/kubernetes.ts";
+import { longKubernetesTier, openTestClusterBy, testClusterAddress } from "../harness/kubernetes.ts";
 import { createNamespace } from "../harness/namespace.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-describe.skipIf(!kubernetesTier().available)("while the API server goes away", () => {
+describe.skipIf(!longKubernetesTier().available)("while the API server goes away", () => {
   test("no transition is lost and none is told twice", async () => {
     await using space = await createNamespace();
     await using proxy = await createCuttingProxy(await testClusterAddress());

@@ -6,13 +6,13 @@ import { objects } from "../../../src/k8s/builders/objects.ts";
 import type { Cluster } from "../../../src/k8s/cluster.ts";
 import { appRelease } from "../../harness/app-release.ts";
 import { createArtifactStore, type Files } from "../../harness/artifact-store.ts";
-import { kubernetesTier } from "../../harness/kubernetes.ts";
+import { longKubernetesTier } from "../../harness/kubernetes.ts";
 import { agentPath } from "../../harness/local-runtime.ts";
 import { createNamespace } from "../../harness/namespace.ts";
 import { answering } from "../../harness/tiny-apps.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
-const kubernetes = kubernetesTier();
+const kubernetes = longKubernetesTier();
 
 /** How the testbed's pods reach this machine. */
 const machine = "10.244.0.1";

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Release } from "../../../src/runtime/runtime.ts";
 import { type BrokenApp, brokenApps, filesOf } from "../../harness/broken-apps.ts";
-import { kubernetesTier } from "../../harness/kubernetes.ts";
+import { longKubernetesTier } from "../../harness/kubernetes.ts";
 import { createKubernetesHarness, type KubernetesHarness } from "../../harness/kubernetes-runtime.ts";
 
-const kubernetes = kubernetesTier();
+const kubernetes = longKubernetesTier();
 
 test.skipIf(!kubernetes.available)(
   "each of these applications fails with its own reason, a sentence and its log",

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { $ } from "bun";
 import { createCuttingProxy } from "../../harness/cutting-proxy.ts";
-import { kubernetesTier, openTestClusterBy, testClusterAddress } from "../../harness/kubernetes.ts";
+import { longKubernetesTier, openTestClusterBy, testClusterAddress } from "../../harness/kubernetes.ts";
 import { createKubernetesHarness, type KubernetesHarness } from "../../harness/kubernetes-runtime.ts";
 import { answering, packageJson } from "../../harness/project.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
-const kubernetes = kubernetesTier();
+const kubernetes = longKubernetesTier();
 const testOnKubernetes = (what: string, work: () => Promise<void>) =>
   test.skipIf(!kubernetes.available)(what, work, 120_000);
 const files = (text: string) => ({ "package.json": packageJson("shop"), "server.js": answering(text) });

@@ -4,12 +4,12 @@ import { openCluster } from "../../../src/k8s/open-cluster.ts";
 import { collect } from "../../../src/runtime/kubernetes/collect.ts";
 import { createKubernetesRuntime } from "../../../src/runtime/kubernetes/kubernetes-runtime.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
-import { kubernetesTier } from "../../harness/kubernetes.ts";
+import { longKubernetesTier } from "../../harness/kubernetes.ts";
 import { createKubernetesHarness, type KubernetesHarness } from "../../harness/kubernetes-runtime.ts";
 import { answering, packageJson } from "../../harness/project.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
-const kubernetes = kubernetesTier();
+const kubernetes = longKubernetesTier();
 const testOnKubernetes = (what: string, work: () => Promise<void>) =>
   test.skipIf(!kubernetes.available)(what, work, 180_000);
 const slow = { withinMs: 60_000, everyMs: 100 };

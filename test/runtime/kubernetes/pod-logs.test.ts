@@ -5,11 +5,11 @@ import type { Cluster } from "../../../src/k8s/cluster.ts";
 import { countingApp, countRuns } from "../../harness/counting-app.ts";
 import { createCuttingProxy } from "../../harness/cutting-proxy.ts";
 import { failureOf } from "../../harness/failure-of.ts";
-import { kubernetesTier, openTestClusterBy, testClusterAddress } from "../../harness/kubernetes.ts";
+import { longKubernetesTier, openTestClusterBy, testClusterAddress } from "../../harness/kubernetes.ts";
 import { createKubernetesHarness, type KubernetesHarness } from "../../harness/kubernetes-runtime.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
-describe.skipIf(!kubernetesTier().available)("the logs of pods", () => {
+describe.skipIf(!longKubernetesTier().available)("the logs of pods", () => {
   let harness: KubernetesHarness;
   let proxy: Awaited<ReturnType<typeof createCuttingProxy>>;
   const open = { now: 0, most: 0 };
