@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { AgentEvent } from "../core/agent-protocol.ts";
 import { formatPodVerdict, type PodFetch, parsePodVariables, podPaths } from "../core/pod-agent.ts";
+import { formatPodReport, type PodReport } from "../core/pod-report.ts";
 import { formatBytes } from "../lib/bytes.ts";
 import { messageOf } from "../lib/errors.ts";
 import { toFailure } from "./failure.ts";
@@ -18,14 +19,17 @@ export async function fetchInPod(env: Record<string, string | undefined>): Promi
   try {
     wanted = parsePodVariables(env);
     say(`fetching ${wanted.digest} of ${wanted.app}`);
-    await fillWorkspace(wanted, { ...serverOptions(wanted), signal: stopping.signal }, report);
+    const took: Took = { fetchMs: 0 };
+    const options = { ...serverOptions(wanted), signal: stopping.signal };
+    await fillWorkspace(wanted, options, (event) => report(event, took));
     say("the release is ready");
+    leaveMessage(wanted, formatPodReport({ digest: wanted.digest, ...took }));
     return 0;
   } catch (error) {
     if (stopping.signal.aborted) return 143;
     const { reason, message } = toFailure(error);
     say(`${reason}: ${message}`);
-    if (wanted) leaveVerdict(wanted, formatPodVerdict({ reason, message, digest: wanted.digest }));
+    if (wanted) leaveMessage(wanted, formatPodVerdict({ reason, message, digest: wanted.digest }));
     return 1;
   }
 }
@@ -38,17 +42,23 @@ function serverOptions({ tokenFile }: PodFetch) {
   return { retryMs, forever: true, onRetry, ...(token || {}) };
 }
 
-function report(event: AgentEvent): void {
-  if (event.event === "unpacked") say(`unpacked in ${event.ms} ms`);
+type Took = Pick<PodReport, "fetchMs" | "unpackMs">;
+
+function report(event: AgentEvent, took: Took): void {
+  if (event.event === "unpacked") {
+    took.unpackMs = event.ms;
+    say(`unpacked in ${event.ms} ms`);
+  }
   if (event.event !== "fetched") return;
+  took.fetchMs = event.ms;
   const how = event.reused ? "it lies here whole, checked" : `fetched ${formatBytes(event.bytes)}`;
   say(`${how} in ${event.ms} ms`);
 }
 
-/** For the kubelet, which shows it in the pod's status: the control plane reads the cause there. */
-function leaveVerdict({ terminationFile = podPaths.terminationMessage }: PodFetch, verdict: string): void {
+/** For the kubelet, which shows it in the pod's status: the control plane reads there what went wrong, or how long it took. */
+function leaveMessage({ terminationFile = podPaths.terminationMessage }: PodFetch, message: string): void {
   try {
-    writeFileSync(terminationFile, verdict);
+    writeFileSync(terminationFile, message);
   } catch (error) {
     say(`the verdict could not be left at ${terminationFile}: ${messageOf(error)}`);
   }

@@ -1,6 +1,7 @@
 import type { AppConfig } from "./app-config.ts";
 import type { DeploymentStatus, FailureReason } from "./deployment.ts";
 import type { Digest } from "./digest.ts";
+import type { StageTimings } from "./replica-stages.ts";
 import type { Role } from "./roles.ts";
 
 // The bodies of the HTTP API (design section 4), shared by the server's schemas and the command line's client.
@@ -218,6 +219,8 @@ export interface ReplicaView {
   state: string;
   restarts: number;
   since: string;
+  /** How long its start took, once it has answered; an older server does not say. */
+  timings?: StageTimings | undefined;
   /** Why it did not answer when it was tried last; null while it runs. */
   failure_reason: FailureReason | null;
   failure_message: string | null;

@@ -3,6 +3,7 @@ import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { Digest } from "../core/digest.ts";
 import type { LogLine, LogQuery } from "../core/log-line.ts";
+import type { Stages } from "../core/replica-stages.ts";
 import type { Terminal } from "../core/terminal.ts";
 
 /** What a runtime is asked to run: an artifact and its configuration, as one row of the database pins them. */
@@ -44,6 +45,8 @@ export interface ReplicaStatus {
   restarts: number;
   /** RFC 3339: when the replica came into this state. */
   since: string;
+  /** How long its start took, once it has answered; of what was seen of it. */
+  stages?: Stages;
   /** Why it did not answer when it was tried last; absent while it runs. */
   failure?: DeploymentFailure;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { workspaceNames } from "../../src/core/pod-agent.ts";
+import { parsePodVerdict, workspaceNames } from "../../src/core/pod-agent.ts";
 import type { Files } from "../harness/artifact-store.ts";
 import { nodes } from "../harness/nodes.ts";
 import { createPodFetch } from "../harness/pod-fetch.ts";
@@ -21,7 +21,9 @@ describe.each(nodes())("on %s", (_, node) => {
   test("a release is fetched, verified, unpacked, and how it starts is written beside", async () => {
     await using pod = await createPodFetch(app, { node });
     const { code, verdict, said } = await pod.run();
-    expect({ code, verdict }).toEqual({ code: 0, verdict: undefined });
+    const took = { fetch_ms: expect.any(Number), unpack_ms: expect.any(Number) };
+    expect({ code, verdict }).toEqual({ code: 0, verdict: { digest: pod.wanted.digest, ...took } });
+    expect(parsePodVerdict(JSON.stringify(verdict))).toBeUndefined(); // no failure, to any server
     expect(said).toMatch(/^\[fetcher\] fetching [0-9a-f]{64} of shop\n\[fetcher\] fetched .*\n\[fetcher\] unpacked/);
     expect(await pod.contents()).toEqual({ names, files: app });
     expect(await pod.read(".aether-start")).toBe("node server.js");

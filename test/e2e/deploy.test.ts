@@ -20,6 +20,12 @@ async function shop(user: { path: string }, text = "v1") {
   });
 }
 
+/** Every one of them is known on each runtime. */
+const stages = [
+  ...["boot_ms", "check_ms", "create_ms", "detect_ms", "fetch_ms", "install_ms", "pack_ms", "ready_ms", "schedule_ms"],
+  ...["start_ms", "total_ms", "unpack_ms", "upload_ms"],
+];
+
 /** A cluster needs its time. */
 const patient = { withinMs: 45_000 };
 
@@ -43,8 +49,8 @@ onEachRuntime((open) => {
       note: null,
       uploaded_bytes: json.size_bytes,
       reused_bytes: 0,
-      timings: { pack_ms: expect.any(Number), total_ms: expect.any(Number) },
     });
+    expect(Object.keys(json.timings).sort()).toEqual(stages);
     const manifest = JSON.parse(await readFile(json.manifest, "utf8"));
     const paths = manifest.files.map(({ path }: { path: string }) => path);
     expect(paths).toContain("dist/built.js");
@@ -68,6 +74,27 @@ onEachRuntime((open) => {
       line: "asked /",
       pod: expect.stringContaining("shop"),
     });
+  });
+
+  test("--timings tells how long each stage took; where two replicas are started, the slower one's", async () => {
+    await using platform = await open();
+    const { user, client: env } = platform;
+    const folder = await shop(user);
+    await writeFile(join(folder, "aether.json"), JSON.stringify({ replicas: 2 }));
+    const { code, stderr } = await user.run(["deploy", folder, "--timings"], { env });
+    expect(code).toBe(0);
+    const told = stderr.slice(stderr.indexOf("STAGE")).trim().split("\n").slice(1);
+    const figures = Object.fromEntries(told.map((line) => [line.split(/\s+/)[0], Number(line.split(/\s+/)[1])]));
+    expect(Object.keys(figures).sort()).toEqual(stages.map((name) => name.replace("_ms", "")));
+
+    const { json } = await runJson(user, ["status", "shop"], { env });
+    const replicas: { timings: Record<string, number> }[] = json.running.replicas;
+    expect(replicas).toHaveLength(2);
+    for (const stage of ["schedule", "boot", "fetch", "ready"]) {
+      expect(figures[stage]).toBe(Math.max(...replicas.map(({ timings }) => timings[`${stage}_ms`] ?? Number.NaN)));
+    }
+    const { schedule = 0, boot = 0, fetch = 0, unpack = 0, ready = 0 } = figures;
+    expect(Math.max(schedule, boot, fetch, unpack, ready)).toBeLessThanOrEqual(figures.start ?? 0);
   });
 
   test("the same tree again uploads nothing and says so; a change takes over", async () => {

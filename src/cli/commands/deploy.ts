@@ -6,6 +6,7 @@ import { comparePlan } from "../deploy/compare-plan.ts";
 import { type DeployPlan, packProject, planOf } from "../deploy/pack-project.ts";
 import { release } from "../deploy/release.ts";
 import { createReport, type DeployFields } from "../deploy/report.ts";
+import { timingsTable } from "../deploy/timings-table.ts";
 
 /** How long an upload rides out a server that restarts. */
 const restartMs = 30_000;
@@ -29,6 +30,7 @@ export default defineCommand({
       description: "Should the release fail, the app's variables become again those of what runs",
     },
     build: { type: "boolean", description: "Run scripts.build first" },
+    timings: { type: "boolean", description: "Tell how long each stage took (--json always does)" },
     cache: { type: "boolean", default: true, negativeDescription: "Install and compress everything anew" },
     "compression-level": { type: "string", valueHint: "1-12", description: "Smaller or faster" },
     "legacy-upload": { type: "boolean", description: "Send the artifact through the server (deprecated)" },
@@ -57,6 +59,7 @@ export default defineCommand({
     });
     if (output.isJson) return output.json(report.fields);
     if (plan.note !== null) output.done(plan.note);
+    if (args.timings) output.step(`How long it took:\n${timingsTable(report.fields.timings).trimEnd()}`);
     const answer = answerOf(plan, report.fields);
     if (answer !== null) output.text(`${answer}\n`);
   },

@@ -89,15 +89,17 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
 /** Detect, build, install, check, pack: everything that happens on the laptop. */
 export async function packProject(plan: DeployPlan, context: DeployContext): Promise<PackedProject> {
   const { config, output, report } = context;
-  const project = await readProject(plan.folder);
+  const project = await report.timed("detect", () => readProject(plan.folder));
   const app = config.app === undefined ? detectName(project) : parseAppName(config.app);
   report.set({ app, note: plan.note });
   const buildCommand = project.settings.build;
   if (plan.build || buildCommand !== undefined) await report.timed("build", () => build(project, context));
-  const detected = await detectApp(project);
+  const detected = await report.timed("detect", () => detectApp(project));
   output.step(`${app}: ${detected.config.start} (${detected.start.source})`);
   const installed = await report.timed("install", () => install(project, plan, context));
-  await check({ project, installed: installed.folder, app: detected.config }, plan, context);
+  await report.timed("check", () =>
+    check({ project, installed: installed.folder, app: detected.config }, plan, context),
+  );
   const packed = await report.timed("pack", () =>
     pack({ project, dependencies: installed.folder, app: detected.config }, plan, context),
   );

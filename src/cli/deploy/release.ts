@@ -1,3 +1,5 @@
+import { type StageTimings, slowest } from "../../core/replica-stages.ts";
+import type { DeploymentStatusView } from "../../core/wire.ts";
 import { formatBytes } from "../../lib/bytes.ts";
 import { formatMs } from "../../lib/durations.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -76,7 +78,8 @@ async function deploy(
     ...(plan.rollbackOnFailure ? { rollback_on_failure: true } : {}),
   };
   const body = { app_name: app, digest, config, ...options };
-  const { id, status, version } = await patient.createDeployment(body, crypto.randomUUID());
+  const made = () => patient.createDeployment(body, crypto.randomUUID());
+  const { id, status, version } = await report.timed("create", made);
   report.set({ deployment_id: id, status, version });
   if (plan.detach) {
     report.set({ url: await addressOf(id, client) });
@@ -91,9 +94,15 @@ async function deploy(
     },
   );
   report.set({ status: running.status, url });
+  report.note(slowest(timingsOf(running)));
   output.done(
     `v${version} of ${app} answers${url === null ? "" : ` at ${url}`} after ${formatMs(performance.now() - since)}`,
   );
+}
+
+/** Of its replicas, those that have answered. */
+function timingsOf({ version, replicas }: Pick<DeploymentStatusView, "version" | "replicas">): StageTimings[] {
+  return replicas.flatMap((one) => (one.version === version && one.timings ? [one.timings] : []));
 }
 
 /** Where the release will answer; a server that went away meanwhile does not undo what it was told. */

@@ -1,3 +1,4 @@
+import type { StageTimings } from "../../core/replica-stages.ts";
 import { AetherError } from "../../lib/errors.ts";
 import type { PlannedChanges } from "./planned-changes.ts";
 
@@ -22,6 +23,7 @@ export interface DeployFields {
   reused_bytes?: number;
   /** With --plan: what a deploy would change. */
   changes?: PlannedChanges;
+  /** Milliseconds, as `<name>_ms`. */
   timings: Record<string, number>;
 }
 
@@ -29,8 +31,10 @@ export interface DeployFields {
 export interface Report {
   readonly fields: DeployFields;
   set(fields: Partial<DeployFields>): void;
-  /** Runs a step and notes how long it took, as `<name>_ms`. */
+  /** Runs a step and notes how long it took, as `<name>_ms`; a step in several parts takes as long as all of them. */
   timed<T>(name: string, step: () => Promise<T>): Promise<T>;
+  /** What others measured. */
+  note(timings: StageTimings): void;
   /** Whatever fails after `signal` was aborted, was interrupted. */
   describeFailures(signal: AbortSignal, work: () => Promise<void>): Promise<void>;
 }
@@ -49,18 +53,20 @@ export function createReport(): Report {
     note: null,
     timings: {},
   };
-  const note = (name: string, since: number) => {
-    fields.timings[`${name}_ms`] = Math.round(performance.now() - since);
+  const took = (name: string, since: number) => {
+    const before = fields.timings[`${name}_ms`] ?? 0;
+    fields.timings[`${name}_ms`] = before + Math.round(performance.now() - since);
   };
   return {
     fields,
     set: (more) => void Object.assign(fields, more),
+    note: (timings) => void Object.assign(fields.timings, timings),
     async timed(name, step) {
       const since = performance.now();
       try {
         return await step();
       } finally {
-        note(name, since);
+        took(name, since);
       }
     },
     async describeFailures(signal, work) {
@@ -72,7 +78,7 @@ export function createReport(): Report {
         const { code, message, hint, details } = error;
         throw new AetherError(code, message, { cause: error, hint, details: { ...fields, ...details } });
       } finally {
-        note("total", started);
+        took("total", started);
       }
     },
   };

@@ -201,10 +201,11 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       const pods = seen().pods(app);
       const warnings = seen().warnings(pods);
       const patience = { now: Date.now(), forMs: startTimeoutMs };
-      return toReplicas(pods, (pod) => {
+      const causeOf = (pod: Pod) => {
         const release = apps.get(app)?.wanted().find(isReleaseOf(pod));
         return release && podCause(pod, { release, warnings, patience });
-      });
+      };
+      return toReplicas(pods, { causeOf, stagesOf: seen().stages });
     },
     checkLogs: podLogs.check,
     logs: podLogs.read,

@@ -1,29 +1,41 @@
 import { isDigest } from "../../core/digest.ts";
 import { podContainers } from "../../core/pod-agent.ts";
+import type { Stages } from "../../core/replica-stages.ts";
 import type { ReplicaStatus } from "../runtime.ts";
 import { type Cause, container } from "./cause.ts";
 import type { Pod } from "./world.ts";
 
-/** The pods of an application as replicas, newest release first; `causeOf` says why one does not serve. */
-export function toReplicas(pods: Pod[], causeOf: (pod: Pod) => Cause | undefined = () => undefined): ReplicaStatus[] {
+/** What a pod's own status does not tell. */
+export interface PodKnowledge {
+  /** Why it does not serve. */
+  causeOf(pod: Pod): Cause | undefined;
+  stagesOf(pod: Pod): Stages | undefined;
+}
+
+const nothingKnown: PodKnowledge = { causeOf: () => undefined, stagesOf: () => undefined };
+
+/** The pods of an application as replicas, newest release first. */
+export function toReplicas(pods: Pod[], known: PodKnowledge = nothingKnown): ReplicaStatus[] {
   return pods
-    .map((pod) => toReplica(pod, causeOf))
+    .map((pod) => toReplica(pod, known))
     .filter((replica) => replica !== undefined)
     .sort((one, other) => other.version - one.version || (one.name < other.name ? -1 : 1));
 }
 
-function toReplica(pod: Pod, causeOf: (pod: Pod) => Cause | undefined): ReplicaStatus | undefined {
+function toReplica(pod: Pod, { causeOf, stagesOf }: PodKnowledge): ReplicaStatus | undefined {
   const { name = "", annotations = {}, creationTimestamp = "" } = pod.metadata ?? {};
   const digest = annotations["aether.dev/digest"] ?? "";
   if (!isDigest(digest)) return undefined; // somebody's own pod with our label
   const restarts = [podContainers.fetch, podContainers.app].map((one) => container(pod, one)?.restartCount ?? 0);
   const state = stateOf(pod, creationTimestamp);
   const cause = state.state === "running" || state.state === "stopping" ? undefined : causeOf(pod);
+  const stages = stagesOf(pod);
   return {
     name,
     digest,
     version: Number(annotations["aether.dev/version"]),
     ...state,
+    ...(stages && { stages }),
     ...(cause && { failure: { reason: cause.reason, message: cause.message, log: [] } }),
     restarts: restarts.reduce((sum, count) => sum + count, 0),
   };

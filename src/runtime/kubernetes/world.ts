@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Stages } from "../../core/replica-stages.ts";
 import { processLabel, runProcess } from "../../k8s/builders/metadata.ts";
 import type { Change, Cluster, Reflector } from "../../k8s/cluster.ts";
 import type { KindName, ObjectOf } from "../../k8s/kinds.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../telemetry/log.ts";
+import { createPodClock } from "./pod-clock.ts";
 
 export type Deployment = ObjectOf<"Deployment">;
 export type ReplicaSet = ObjectOf<"ReplicaSet">;
@@ -32,6 +34,8 @@ export interface World extends AsyncDisposable {
   /** The pods of commands that somebody runs, of all applications. */
   runs(): Pod[];
   service(app: string): Service | undefined;
+  /** How long a pod's start took, as far as it was seen. */
+  stages(pod: Pod): Stages | undefined;
   warnings(pods: Pod[]): Warning[];
   /** Whether the ConfigMap of an agent is there. */
   hasAgent(hash: string): boolean;
@@ -69,12 +73,15 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
     log.warn("a watch on the cluster was interrupted", { why: messageOf(error) });
   };
   const appOf = (object: { metadata?: { labels?: Record<string, string> } }) => object.metadata?.labels?.[ours];
-  const reflectOurs = <K extends KindName>(kind: K) =>
+  const clock = createPodClock();
+  const reflectOurs = <K extends KindName>(kind: K, onSeen: (change: Change<ObjectOf<K>>) => void = () => {}) =>
     cluster.reflect<K>(
       { kind, namespace, labelSelector: ours },
       {
         project: lean,
-        onChange: ({ type, object }) => {
+        onChange: (change) => {
+          const { type, object } = change;
+          onSeen(change);
           const app = appOf(object);
           if (app !== undefined) onChange(app, { kind, type, metadata: object.metadata });
         },
@@ -97,7 +104,9 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
 
   const deployments = reflectOurs("Deployment");
   const replicaSets = reflectOurs("ReplicaSet");
-  const pods = reflectOurs("Pod");
+  const pods = reflectOurs("Pod", ({ type, object }) =>
+    type === "deleted" ? clock.forget(object) : clock.see(object),
+  );
   const services = reflectOurs("Service");
   const agents = cluster.reflect(
     { kind: "ConfigMap", namespace, labelSelector: "aether.dev/agent" },
@@ -140,6 +149,7 @@ export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgent
     pods: (app) => of(pods.items(), app).filter((pod) => !isRun(pod)),
     runs: () => pods.items().filter(isRun),
     service: (app) => services.get(app),
+    stages: clock.stages,
     warnings(some) {
       const names = new Set(some.map(({ metadata }) => metadata?.name));
       return events.items().filter(({ pod }) => names.has(pod));

@@ -11,6 +11,7 @@ import { longestPauseMs } from "./back-off.ts";
 import { type AgentCommandLine, type Instance, startInstance } from "./instance.ts";
 import type { Ports } from "./ports.ts";
 import type { Upstream } from "./routes.ts";
+import { createStageClock } from "./stage-clock.ts";
 
 export interface ReplicaOptions {
   /** All of the spec but what a single start decides. */
@@ -51,6 +52,7 @@ export function startReplica(options: ReplicaOptions): Replica {
   const prepared = Promise.withResolvers<void>();
   const verdict = Promise.withResolvers<DeploymentFailure | undefined>();
   const stopping = new AbortController();
+  const clock = createStageClock();
   let state: ReplicaStatus["state"] = "starting";
   let since = options.now();
   let restarts = 0;
@@ -69,6 +71,7 @@ export function startReplica(options: ReplicaOptions): Replica {
 
   function observe(event: AgentEvent): void {
     log.debug("agent", { replica: spec.replica, ...withoutOutput(event) });
+    clock.observe(event);
     if (event.event === "prepared") prepared.resolve();
     if (stopping.signal.aborted) return;
     if (event.event === "answering") {
@@ -91,6 +94,7 @@ export function startReplica(options: ReplicaOptions): Replica {
     let failure: DeploymentFailure | undefined;
     const publicKeys = options.publicKeys();
     const start = { ...spec, waitForStart, port, recordPath, ...(publicKeys ? { publicKeys } : {}) };
+    clock.placed();
     instance = startInstance(start, options.command, (event) => {
       if (event.event === "failed") failure = { reason: event.reason, message: event.message, log: event.log };
       observe(event);
@@ -135,16 +139,22 @@ export function startReplica(options: ReplicaOptions): Replica {
     verdict.resolve({ reason: "crash_loop", message: `The replica could not be started: ${String(error)}`, log: [] });
   });
 
-  return {
-    status: () => ({
+  function status(): ReplicaStatus {
+    const stages = clock.stages();
+    return {
       name: spec.replica,
       digest: spec.digest,
       version: options.version,
       state,
       restarts,
       since: since.toISOString(),
+      ...(stages && { stages }),
       ...(lastFailure === undefined ? {} : { failure: lastFailure }),
-    }),
+    };
+  }
+
+  return {
+    status,
     upstream: () => upstream,
     prepared: prepared.promise,
     verdict: verdict.promise,

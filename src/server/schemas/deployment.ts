@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { NamedDeployment, ReplicaStatus } from "../../control/deployments.ts";
 import { deploymentStatuses, type FailureReason, failureReasons } from "../../core/deployment.ts";
+import { type StageTimings, toTimings } from "../../core/replica-stages.ts";
 import type { DeploymentStatusView, DeploymentView, ReplicaView } from "../../core/wire.ts";
 import { artifactKey } from "../../storage/storage.ts";
 import { anyDigest, appName, digest, idempotencyKey, signature, time } from "./fields.ts";
@@ -59,6 +60,24 @@ const fields = {
   last_transition_at: time,
 };
 
+const stageMs = (what: string) => z.number().int().min(0).optional().openapi({ description: what });
+
+const stageTimings = z
+  .object({
+    schedule_ms: stageMs("Until it had its place: a node, or a port of this machine"),
+    boot_ms: stageMs(
+      "From there until its agent began; on Kubernetes the sandbox, the volumes, the image, and the kubelet's word of it",
+    ),
+    fetch_ms: stageMs("Downloading the release and comparing its SHA-256, by the agent's own clock"),
+    unpack_ms: stageMs("Unpacking it, by the agent's own clock; absent where it lay there already"),
+    ready_ms: stageMs("From the application's start until it answered"),
+  })
+  .openapi("StageTimings", {
+    description:
+      "How long a replica's start took. On Kubernetes all but fetch and unpack are as this server's watch saw the pod change, " +
+      "and absent where it was not watching at that time",
+  }) satisfies z.ZodType<StageTimings>;
+
 const replicaView = z.object({
   name: z.string(),
   digest,
@@ -66,6 +85,7 @@ const replicaView = z.object({
   state: z.string(),
   restarts: z.number(),
   since: time,
+  timings: stageTimings.optional(),
   failure_reason: z.enum(failureReasons).nullable(),
   failure_message: z.string().nullable().openapi({ description: "Why it did not answer when it was tried last" }),
 });
@@ -82,8 +102,9 @@ export const deploymentStatusView = z
   .openapi("DeploymentStatus") satisfies z.ZodType<DeploymentStatusView>;
 
 /** A replica as the API shows it. */
-export function toReplicaView({ failure, ...status }: ReplicaStatus): ReplicaView {
-  return { ...status, failure_reason: failure?.reason ?? null, failure_message: failure?.message ?? null };
+export function toReplicaView({ failure, stages, ...status }: ReplicaStatus): ReplicaView {
+  const timings = stages && { timings: toTimings(stages) };
+  return { ...status, ...timings, failure_reason: failure?.reason ?? null, failure_message: failure?.message ?? null };
 }
 
 /** A row as the API shows it; `url` is where its runtime routes to it. */
