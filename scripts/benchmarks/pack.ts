@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
+import { ensureBenchApp } from "./testbed.ts";
 
 interface Packed {
   ms: number;
@@ -51,14 +52,6 @@ export async function benchPack(): Promise<Record<string, number | string>> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-async function ensureBenchApp(): Promise<string> {
-  const given = process.env.AETHER_BENCH_APP;
-  if (given !== undefined) return given;
-  const folder = join(tmpdir(), "aether-bench-app");
-  await $`${join(import.meta.dir, "..", "..", "..", "shared", "testbed", "bench-app")} ${folder}`.quiet();
-  return folder;
 }
 
 async function oneRound(app: string, work: string) {

@@ -1,10 +1,11 @@
 // Runs the benchmarks named on the command line, or all. Each gives figures by name; times are in milliseconds.
 import { benchApi } from "./api.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchPack } from "./pack.ts";
 import { benchStart } from "./start.ts";
 
-const benchmarks = { pack: benchPack, deploy: benchDeploy, start: benchStart, api: benchApi };
+const benchmarks = { pack: benchPack, deploy: benchDeploy, start: benchStart, api: benchApi, cluster: benchCluster };
 
 const asked = process.argv.slice(2).filter((arg) => arg !== "--json");
 const results: Record<string, Record<string, number | string>> = {};
