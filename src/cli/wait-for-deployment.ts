@@ -15,15 +15,18 @@ export interface WaitOptions {
   patienceMs?: number;
 }
 
+const firstDelayMs = 20;
+
 /** Waits for the verdict on a deployment: returns it when all of it runs, throws `deployment_failed` with the cause and the log. */
 export async function waitForDeployment(options: WaitOptions): Promise<DeploymentStatusView> {
   const ask = askPatiently(options);
   const isWhole = createCompletion(options);
   await using pause = createPause(options);
   let running: DeploymentStatusView | undefined;
-  for (let delayMs = 20; ; delayMs = Math.min(500, delayMs * 1.3)) {
+  for (let delayMs = firstDelayMs; ; delayMs = Math.min(500, delayMs * 1.3)) {
     const deployment = await ask();
     if (deployment?.status === "running") {
+      if (running === undefined) delayMs = firstDelayMs; // the others are near, and no event tells of them
       running = deployment;
       if (isWhole(deployment)) return deployment;
     } else if (deployment !== undefined && deployment.status !== "pending") {
