@@ -17,7 +17,7 @@ export async function ensureBenchApp(): Promise<string> {
 
 /** Why nothing can be measured on a cluster, or undefined. */
 export function whyNoCluster(): string | undefined {
-  if (process.env.KUBECONFIG === undefined) return `KUBECONFIG names no cluster: eval "$(${testbed}/up)" starts one`;
+  if (!process.env.KUBECONFIG) return `KUBECONFIG names no cluster: eval "$(${testbed}/up)" starts one`;
   if (!existsSync(join(testbed, "build-image"))) return `there is no build-image in ${testbed} (AETHER_TESTBED)`;
   return Bun.which("kubectl") === null ? "there is no kubectl on PATH" : undefined;
 }

@@ -7,8 +7,11 @@ import { podSecurity } from "./security.ts";
 import { serviceAccountName } from "./service-account.ts";
 import { volumes } from "./volumes.ts";
 
-/** The application's pods. A release rolls out without a failed request: the new one is ready before an old one ends. */
-export function deployment(release: AppRelease): V1Deployment {
+/**
+ * The application's pods. A release rolls out without a failed request: the new one is ready before an old one ends.
+ * `maxSurge` is how many new ones are started at once.
+ */
+export function deployment(release: AppRelease, maxSurge: number | string = surge(release)): V1Deployment {
   const { app, namespace, replicas } = release;
   const labels = releaseLabels(release);
   const annotations = releaseAnnotations(release);
@@ -19,12 +22,21 @@ export function deployment(release: AppRelease): V1Deployment {
     spec: {
       ...(replicas !== undefined && { replicas }),
       selector: { matchLabels: selector(release) },
-      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: 0 } },
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge, maxUnavailable: 0 } },
       progressDeadlineSeconds: 600,
       revisionHistoryLimit: 3, // rolling back is a release of ours; the old ones only keep their Secrets alive
       template: { metadata: { labels, annotations }, spec: podSpec(release) },
     },
   };
+}
+
+/**
+ * All pods of a small application at once: one after the other, two take twice as long. Of a large one a quarter, since its
+ * cluster has hardly room for all of them twice; those that find none wait until old ones have gone.
+ */
+function surge({ replicas, autoscaler }: AppRelease): number {
+  const count = replicas ?? autoscaler?.minReplicas ?? 1;
+  return Math.max(4, Math.ceil(count / 4));
 }
 
 /** It must not depend on `replicas`: scaling an application would roll it. */

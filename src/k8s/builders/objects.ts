@@ -11,25 +11,28 @@ import { service } from "./service.ts";
 import { serviceAccount } from "./service-account.ts";
 
 /** What new releases are pinned to. */
-export const currentBuilder = 1;
+export const currentBuilder = 2;
 
 /**
  * A change that alters an object of some release gets a number of its own here, and the old one keeps its output for the
  * rows that name it: upgrading the server rolls no application.
  */
 const builders: Record<number, (release: AppRelease) => (KubernetesObject | undefined)[]> = {
-  1: (release) => [
-    serviceAccount(release),
-    agentConfigMap(release),
-    authoritiesConfigMap(release),
-    secret(release),
-    service(release),
-    podDisruptionBudget(release),
-    deployment(release),
-    horizontalPodAutoscaler(release),
-    ingress(release),
-  ],
+  1: (release) => around(release, deployment(release, "25%")),
+  2: (release) => around(release, deployment(release)),
 };
+
+const around = (release: AppRelease, pods: KubernetesObject): (KubernetesObject | undefined)[] => [
+  serviceAccount(release),
+  agentConfigMap(release),
+  authoritiesConfigMap(release),
+  secret(release),
+  service(release),
+  podDisruptionBudget(release),
+  pods,
+  horizontalPodAutoscaler(release),
+  ingress(release),
+];
 
 /** All objects of a release, in the order to apply them: what a pod names comes before it. */
 export function objects(release: AppRelease): KubernetesObject[] {

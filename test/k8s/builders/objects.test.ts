@@ -22,6 +22,28 @@ test.each(releases)("builder 1 makes of %s what it always made", (_, release) =>
   expect(`\n${documents.join("\n---\n")}\n`).toMatchSnapshot();
 });
 
+const surgeOf = (release: AppRelease) => strategyOf(objects(release)).rollingUpdate.maxSurge;
+const strategyOf = (made: ReturnType<typeof objects>) =>
+  (made.find(({ kind }) => kind === "Deployment") as { spec: { strategy: { rollingUpdate: Record<string, unknown> } } })
+    .spec.strategy;
+
+test.each(releases)("builder 2 makes of %s what builder 1 does, but for how many pods start at once", (_, release) => {
+  const [before, now] = [objects(release), objects({ ...release, builder: 2 })];
+  expect(now).not.toEqual(before);
+  strategyOf(now).rollingUpdate.maxSurge = strategyOf(before).rollingUpdate.maxSurge;
+  expect(now).toEqual(before);
+});
+
+test.each<[Partial<AppRelease>, number]>([
+  [{ replicas: 0 }, 4],
+  [{ replicas: 2 }, 4],
+  [{ replicas: 17 }, 5],
+  [{ replicas: undefined, autoscaler: { minReplicas: 40, maxReplicas: 90 } }, 10],
+  [{ replicas: undefined }, 4],
+])("a small application is rolled out at once, of a large one a quarter: %j, so many new pods: %d", (changes, most) => {
+  expect(surgeOf(appRelease({ builder: 2, ...changes }))).toBe(most);
+});
+
 test.each(releases)("the same row gives the same objects at any time, in any order of its keys: %s", (_, release) => {
   const random = spyOn(Math, "random").mockImplementation(() => {
     throw new Error("chance has no say");
