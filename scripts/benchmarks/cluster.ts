@@ -16,7 +16,7 @@ type Platform = Awaited<ReturnType<typeof createKubernetesServer>>;
 export async function benchCluster(): Promise<Figures> {
   const reason = whyNoCluster();
   if (reason !== undefined) return { "two replicas on a cluster": `not measured: ${reason}` };
-  const load = loadavg()[0] ?? Number.NaN;
+  const load = loadNow();
   await using platform = await createKubernetesServer();
   const folder = await copyBenchApp(platform.user.path);
   const installMs = await installFirst(platform, folder);
@@ -41,7 +41,7 @@ export async function benchCluster(): Promise<Figures> {
     "first deploy / first image (goal 0.2)": ratio(first.ms, total(firstImage)),
     "second deploy / second image (goal 0.2)": ratio(second.ms, total(secondImage)),
     "second deploy / bare rollout": ratio(second.ms, bareMs),
-    "load of the machine, before": load.toFixed(2),
+    "load of the machine, before and after": `${load} ${loadNow()}`,
   };
 }
 
@@ -97,4 +97,5 @@ function toldImage(what: string, times: ImageTimes): Figures {
 }
 
 const total = ({ buildMs, shipMs, rolloutMs }: ImageTimes): number => buildMs + shipMs + rolloutMs;
+const loadNow = (): string => (loadavg()[0] ?? Number.NaN).toFixed(1);
 const ratio = (ms: number, ofMs: number): string => (ms / ofMs).toFixed(2);
