@@ -30,6 +30,8 @@ export interface NewDeployment {
   signature?: string | undefined;
   /** Should it fail, the app's variables become again those of what runs. */
   rollbackOnFailure?: boolean | undefined;
+  /** For development: later ones like it are loaded into its replicas while they run. */
+  devHot?: boolean | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -62,6 +64,7 @@ export async function createDeployment(
       variables,
       origin: "deploy",
       rollbackOnFailure: wanted.rollbackOnFailure ?? false,
+      devHot: wanted.devHot ?? false,
       idempotencyKey: wanted.idempotencyKey,
       actor,
     });
@@ -97,6 +100,7 @@ function isSameRequest(earlier: Deployment, wanted: NewDeployment, digest: Diges
     earlier.origin === "deploy" &&
     earlier.digest === digest &&
     earlier.replicas === (wanted.replicas ?? 1) &&
+    earlier.devHot === (wanted.devHot ?? false) &&
     isDeepStrictEqual(earlier.config ?? undefined, wanted.config)
   );
 }

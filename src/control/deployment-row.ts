@@ -9,6 +9,7 @@ import type { Actor, Control } from "./control.ts";
 import { recordDeployments, supersede } from "./deployment-transitions.ts";
 import type { Deployment } from "./deployments.ts";
 import { sealReleaseVariables, type Variables } from "./release-variables.ts";
+import { pinsToReload } from "./reloaded-release.ts";
 import type { Artifact } from "./uploads.ts";
 
 /** What a deployment is made of. The app's row is locked: versions have no gaps, and the newest one counts. */
@@ -24,6 +25,7 @@ export interface NewDeploymentRow {
   /** What the runtime pinned with the release whose artifact runs again. */
   repeatedPins?: unknown;
   rollbackOnFailure?: boolean;
+  devHot?: boolean;
   idempotencyKey?: string | undefined;
   actor: Actor;
 }
@@ -49,12 +51,14 @@ export async function insertDeployment(control: Control, tx: Tx, wanted: NewDepl
     originVersion: wanted.originVersion ?? null,
     signature: artifact.signature,
     rollbackOnFailure: wanted.rollbackOnFailure ?? false,
+    devHot: wanted.devHot ?? false,
     idempotencyKey: wanted.idempotencyKey ?? null,
     createdAt: at,
     createdBy: actor.name,
     lastTransitionAt: at,
   };
-  const pins = (await control.runtime.pins?.(toUnpinned(app, row), repeatedPins)) ?? null;
+  const reloads = row.devHot ? await pinsToReload({ tx, secrets: control.secrets }, app, wanted) : undefined;
+  const pins = (await control.runtime.pins?.({ ...toUnpinned(app, row), reloads }, repeatedPins)) ?? null;
   const deployment: Deployment = { ...row, pins };
   const envSealed = sealReleaseVariables(control.secrets, row.id, variables);
   await tx.insert(deployments).values({ ...deployment, envSealed });
@@ -70,7 +74,6 @@ const blank = {
   status: "pending",
   process: "web",
   environment: "production",
-  devHot: false,
   failureReason: null,
   failureMessage: null,
   failureLog: null,
@@ -85,14 +88,15 @@ async function newestVersion(tx: Tx, app: App): Promise<number> {
   return found?.newest ?? 0;
 }
 
-function toUnpinned(app: App, row: Pick<Deployment, "id" | "version" | "digest" | "config" | "replicas">) {
-  const { id, version, digest, config, replicas } = row;
+function toUnpinned(app: App, row: Pick<Deployment, "id" | "version" | "digest" | "config" | "replicas" | "devHot">) {
+  const { id, version, digest, config, replicas, devHot } = row;
   return {
     app: app.name,
     deploymentId: id,
     version,
     digest,
     replicas: app.replicas ?? replicas,
+    devHot,
     ...(config === null ? {} : { config }),
   };
 }

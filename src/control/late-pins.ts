@@ -12,8 +12,8 @@ export async function pinsOf(
   { app, deployment, replicas }: WantedDeployment,
 ): Promise<unknown> {
   if (deployment.pins !== null || runtime.pins === undefined) return deployment.pins;
-  const { id, version, digest, config } = deployment;
-  const release = { app, deploymentId: id, version, digest, replicas, ...(config === null ? {} : { config }) };
+  const { id, version, digest, config, devHot } = deployment;
+  const release = { app, deploymentId: id, version, digest, replicas, devHot, ...(config === null ? {} : { config }) };
   const pins = await runtime.pins(release);
   const first = sql`coalesce(${deployments.pins}, ${sql.param(pins, deployments.pins)}::jsonb)`;
   const kept = await db.update(deployments).set({ pins: first }).where(eq(deployments.id, id)).returning({

@@ -33,13 +33,14 @@ export async function repeatRelease(control: Control, tx: Tx, wanted: RepeatedRe
   if (kept?.status !== "stored") throw artifactGone(release);
   const found = await getStoredArtifact({ db: tx }, release.digest, [app.name]);
   assertSigned(control, found);
-  const { config, replicas, pins } = release;
+  const { config, replicas, devHot, pins } = release;
   return insertDeployment(control, tx, {
     ...rest,
     app,
     artifact: found.artifact,
     config,
     replicas,
+    devHot,
     repeatedPins: pins ?? undefined,
   });
 }

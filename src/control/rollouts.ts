@@ -174,6 +174,7 @@ async function toRelease(control: Control, wanted: WantedDeployment): Promise<Re
     downloadUrl: `${settings.internalUrl}/artifacts/${deployment.digest}/download?app=${app}`,
     ...(deployment.config === null ? {} : { config: deployment.config }),
     replicas,
+    devHot: deployment.devHot,
     established: deployment.status === "running",
     env: await openReleaseVariables(control, deployment.id),
     ...(pins === null ? {} : { pins }),

@@ -238,6 +238,8 @@ export interface DeploymentView {
   failure_message: string | null;
   failure_log: string[] | null;
   signature: string | null;
+  /** Later digests are loaded into its replicas while they run. */
+  dev_hot: boolean;
   url: string | null;
   created_at: string;
   last_transition_at: string;

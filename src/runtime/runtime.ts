@@ -24,12 +24,20 @@ export interface Release {
   established?: boolean;
   /** The application's own variables. */
   env: Record<string, string>;
+  /** For development: the code of later ones is loaded into its replicas while they run. */
+  devHot?: boolean;
   /** What `pins` answered when the release was made; absent where the runtime pins nothing. */
   pins?: unknown;
 }
 
 /** What is known of a release while its row is made. */
-export type UnpinnedRelease = Pick<Release, "app" | "deploymentId" | "version" | "digest" | "config" | "replicas">;
+export type UnpinnedRelease = Pick<
+  Release,
+  "app" | "deploymentId" | "version" | "digest" | "config" | "replicas" | "devHot"
+> & {
+  /** Pins of the dev-hot release that runs and that differs in its code alone. */
+  reloads?: unknown;
+};
 
 export interface ApplyContext {
   /** A newer release of the app is applied next: this one only goes on where it runs. */

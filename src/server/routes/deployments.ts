@@ -77,6 +77,7 @@ export const deploymentRoutes = createRouter()
         replicas: body.replicas,
         signature: body.signature,
         rollbackOnFailure: body.rollback_on_failure,
+        devHot: body.dev_hot,
         idempotencyKey: headerKey(c) ?? body.idempotency_key,
       },
       actorOf(c),

@@ -37,6 +37,10 @@ export const newDeployment = z
       .boolean()
       .optional()
       .openapi({ description: "Should it fail, the app's variables become again those of what runs" }),
+    dev_hot: z
+      .boolean()
+      .optional()
+      .openapi({ description: "For development: later digests are loaded into its replicas while they run" }),
     idempotency_key: idempotencyKey.optional(),
   })
   .openapi("NewDeployment", { anyOf: [{ required: ["digest"] }, { required: ["artifact_url"] }] });
@@ -55,6 +59,7 @@ const fields = {
   failure_message: z.string().nullable(),
   failure_log: z.array(z.string()).nullable(),
   signature: z.string().nullable(),
+  dev_hot: z.boolean(),
   url: z.string().nullable(),
   created_at: time,
   last_transition_at: time,
@@ -121,6 +126,7 @@ export function toDeploymentView({ app, deployment }: NamedDeployment, url: stri
     failure_message: deployment.failureMessage,
     failure_log: deployment.failureLog,
     signature: deployment.signature,
+    dev_hot: deployment.devHot,
     url: url ?? null,
     created_at: deployment.createdAt.toISOString(),
     last_transition_at: deployment.lastTransitionAt.toISOString(),
