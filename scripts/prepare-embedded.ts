@@ -9,7 +9,7 @@ const root = join(import.meta.dir, "..");
 const folder = join(root, "dist", "embedded");
 
 await mkdir(folder, { recursive: true });
-await prepare("agent.mjs", await hashOf("src/{agent,artifact,core,lib}/**/*.ts"), buildAgent);
+await prepare("agent.mjs", await hashOf("src/{agent,artifact,core,lib}/**/*.{ts,cjs}"), buildAgent);
 await prepare("pglite.tar.gz", await hashOf("node_modules/@electric-sql/pglite/package.json"), dumpEmptyDatabase);
 
 async function prepare(name: string, stamp: string, build: () => Promise<Uint8Array | string>): Promise<void> {

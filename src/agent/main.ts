@@ -1,7 +1,14 @@
 import { fetchInPod } from "./fetch-in-pod.ts";
 import { followCommands } from "./follow-commands.ts";
+import { superviseHot } from "./hot/supervise-hot.ts";
 
-// `fetch` is the init container of a pod; without a word it is the child process of a server.
-const run = process.argv[2] === "fetch" ? fetchInPod(process.env) : followCommands();
+const [word, ...rest] = process.argv.slice(2);
 // What a forgotten handle would keep open must not keep a stopped agent alive.
-void run.then((code) => process.exit(code));
+void run().then((code) => process.exit(code));
+
+/** `fetch` is the init container of a pod, `supervise-hot` its application; without a word it is a server's child. */
+function run(): Promise<number> {
+  if (word === "fetch") return fetchInPod(process.env);
+  if (word === "supervise-hot") return superviseHot(process.env, rest);
+  return followCommands();
+}

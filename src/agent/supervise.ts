@@ -5,21 +5,12 @@ import type { AppConfig } from "../core/app-config.ts";
 import { appEnvironment } from "../core/app-environment.ts";
 import { messageOf } from "../lib/errors.ts";
 import { processRecord } from "../lib/processes.ts";
-import { type AppProcess, type Exit, startApp } from "./app-process.ts";
+import { type AppProcess, startApp } from "./app-process.ts";
+import { backOffMs, firstRetriesMs, wellAfterMs } from "./back-off.ts";
 import { captureOutput, createThrottle } from "./capture-output.ts";
-import { watchElsewhere } from "./elsewhere.ts";
 import { type Attempted, describeExit, explainExit, explainSilence } from "./explain.ts";
-import { listeningPorts } from "./listening-ports.ts";
 import type { LogWriter } from "./log-writer.ts";
-import { type Probe, waitUntilAnswering } from "./readiness.ts";
-
-const firstRetriesMs = [100, 200];
-const maxBackOffMs = 30_000;
-/** An application that answered for so long is well again: the next crash starts with the shortest pause. */
-const wellAfterMs = 30_000;
-
-/** Listening elsewhere for this share of the start time-out is a verdict: 15 of 60 s. */
-const settledShare = 0.25;
+import { type Started, untilAnswering } from "./until-answering.ts";
 
 export interface Supervision {
   spec: AgentSpec;
@@ -65,7 +56,7 @@ export async function supervise(job: Supervision): Promise<void> {
         );
       if (verdict) throw verdict;
     }
-    const restartInMs = everAnswered ? backOffMs(failures) : (firstRetriesMs[attempt - 1] ?? maxBackOffMs);
+    const restartInMs = everAnswered ? backOffMs(failures) : (firstRetriesMs[attempt - 1] ?? backOffMs(attempt));
     const exit = outcome.exit ?? { code: null, signal: null };
     emit({ event: "exited", ...exit, restartInMs });
     log.note(
@@ -96,57 +87,28 @@ function writeRecord(
   }
 }
 
-interface Outcome {
-  /** Set when it ended. */
-  exit?: Exit;
-  /** What the last probe saw, and after how long of waiting for an answer. */
-  seen?: Probe;
-  waitedMs?: number;
+interface Outcome extends Started {
   /** For how long it answered. */
   answeredMs?: number;
 }
 
 /** From the start to its end, or until it is given up. */
 async function watchOnce(job: Supervision, app: AppProcess): Promise<Outcome> {
-  const begin = performance.now();
-  const over = new AbortController();
-  const exited = app.exited.then((exit) => {
-    over.abort();
-    return exit;
-  });
-  const giveUp = new AbortController(); // AbortSignal.any needs a newer Node than 18.0
-  const { startTimeoutMs } = job.spec;
-  const limit = setTimeout(() => giveUp.abort(), startTimeoutMs);
-  const forMs = startTimeoutMs * settledShare;
-  const stopLooking = watchElsewhere({ pgid: app.pid, port: job.port, forMs }, () => giveUp.abort());
-  for (const signal of [over.signal, job.stop]) signal.addEventListener("abort", () => giveUp.abort(), { once: true });
-  const seen = await answering(job, app, giveUp.signal);
-  clearTimeout(limit);
-  stopLooking();
-  if (over.signal.aborted) return { exit: await exited };
-  if (seen.kind !== "answering" || job.stop.aborted) return { seen, waitedMs: performance.now() - begin };
+  const { port, config, spec, stop } = job;
+  const { startTimeoutMs } = spec;
+  const start = await untilAnswering({ app, port, healthPath: config.health?.path, startTimeoutMs, stop });
+  const { seen, waitedMs } = start;
+  if (seen?.kind !== "answering" || stop.aborted) return start;
   const since = performance.now();
-  job.emit({ event: "answering", host: seen.host, port: job.port, ms: Math.round(since - begin) });
+  job.emit({ event: "answering", host: seen.host, port, ms: Math.round(waitedMs) });
   const stopped = new Promise<undefined>((done) =>
-    job.stop.addEventListener("abort", () => done(undefined), { once: true }),
+    stop.addEventListener("abort", () => done(undefined), { once: true }),
   );
-  const exit = await Promise.race([exited, stopped]);
-  return { ...(exit ? { exit } : {}), seen, answeredMs: performance.now() - since };
+  const exit = await Promise.race([app.exited, stopped]);
+  return { ...(exit ? { exit } : {}), seen, waitedMs, answeredMs: performance.now() - since };
 }
 
-/** An answer counts only when the application itself gives it, not a stranger that holds the port. */
-async function answering(job: Supervision, app: AppProcess, signal: AbortSignal): Promise<Probe> {
-  const target = { port: job.port, healthPath: job.config.health?.path };
-  for (;;) {
-    const seen = await waitUntilAnswering(target, signal);
-    if (seen.kind !== "answering") return seen;
-    if (listeningPorts(app.pid)?.includes(job.port) !== false) return seen;
-    await sleep(50, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return { kind: "refused" };
-  }
-}
-
-function explainSilenceNow(job: Supervision, app: AppProcess, { seen, waitedMs = 0 }: Outcome) {
+function explainSilenceNow(job: Supervision, app: AppProcess, { seen, waitedMs }: Outcome) {
   if (job.stop.aborted || seen === undefined || seen.kind === "answering") return undefined;
   return explainSilence(seen, app.pid, attemptedOf(job), waitedMs);
 }
@@ -159,8 +121,4 @@ function attemptedOf({ config, port, log }: Supervision): Attempted {
     healthPath: config.health?.path,
     log: log.tail(),
   };
-}
-
-function backOffMs(failures: number): number {
-  return Math.round(Math.min(maxBackOffMs, 100 * 2 ** (failures - 1)) * (0.75 + Math.random() * 0.5));
 }
