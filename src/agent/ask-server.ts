@@ -37,7 +37,9 @@ async function refusalOf(answer: IncomingMessage): Promise<AgentFailure> {
   if (isUnsigned) return new AgentFailure("signature_invalid", [message, hint].filter(Boolean).join(" "));
   const said = message === undefined ? "" : ` (${message})`;
   const why = `the server answered ${answer.statusCode}${said}`;
-  return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${why}.`);
+  return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${why}.`, {
+    isDenied: answer.statusCode === 403,
+  });
 }
 
 function assertSigned({ digest }: { digest: Digest }, publicKeys: string[], answer: IncomingMessage): void {

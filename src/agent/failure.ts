@@ -5,10 +5,13 @@ import { AetherError, isDiskFull, messageOf } from "../lib/errors.ts";
 export class AgentFailure extends Error {
   override readonly name = "AgentFailure";
   readonly reason: FailureReason;
+  /** The server knows who asks, or does not, and says no: it is not that nothing is there. */
+  readonly isDenied: boolean;
 
-  constructor(reason: FailureReason, message: string, options?: ErrorOptions) {
+  constructor(reason: FailureReason, message: string, options: ErrorOptions & { isDenied?: boolean } = {}) {
     super(message, options);
     this.reason = reason;
+    this.isDenied = options.isDenied ?? false;
   }
 }
 

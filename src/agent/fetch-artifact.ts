@@ -74,6 +74,17 @@ interface Received {
 
 const nothingReceived = (): Received => ({ bytes: 0, hash: createHash("sha256"), etag: undefined });
 
+/** An answer that means later. Behind a proxy it is how a server is away. */
+export class NotNow extends Error {
+  override readonly name = "NotNow";
+  readonly status: number;
+
+  constructor(from: string, status: number) {
+    super(`the ${from} answered ${status}`);
+    this.status = status;
+  }
+}
+
 /** No to a credential that changes, a signed URL or a token read from a file: it may have expired, once more gets a fresh one. */
 class Denied extends Error {}
 
@@ -156,8 +167,7 @@ function redirectTarget(response: IncomingMessage, from: URL, origins: string[])
 }
 
 function refusal(status: number, from: "server" | "storage", { authorization }: ServerOptions): Error {
-  if (status === 412 || status === 416 || status === 429 || status >= 500)
-    return new Error(`the ${from} answered ${status}`);
+  if (status === 412 || status === 416 || status === 429 || status >= 500) return new NotNow(from, status);
   const isRenewed = from === "storage" ? status === 403 : status === 401 && typeof authorization === "function";
   if (isRenewed) return new Denied(`the ${from} answered ${status}`);
   return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: the ${from} answered ${status}.`);
@@ -165,7 +175,9 @@ function refusal(status: number, from: "server" | "storage", { authorization }: 
 
 function lastError(error: unknown): AgentFailure {
   if (error instanceof Denied) {
-    return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${error.message}.`);
+    return new AgentFailure("artifact_not_found", `The artifact cannot be downloaded: ${error.message}.`, {
+      isDenied: true,
+    });
   }
   return new AgentFailure("server_unreachable", `The artifact cannot be downloaded: ${messageOf(error)}.`, {
     cause: error,

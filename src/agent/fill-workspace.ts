@@ -38,8 +38,11 @@ export async function fillWorkspace(
   }
 }
 
-/** What killed runs left, and a release that is another one or that its application has changed. */
-async function clearAway(workspace: string, { folder, digest }: { folder: string; digest: string }): Promise<void> {
+/** Removes what killed runs left, and from `folder` a release that is another one or that its application has changed. */
+export async function clearAway(
+  workspace: string,
+  { folder, digest }: { folder: string; digest: string },
+): Promise<void> {
   await removeDownloads(workspace);
   const isWhole = (await verifyUnpacked(folder, digest, { thorough: true })) !== undefined;
   if (!isWhole) await setAside(folder, workspace);

@@ -1,6 +1,5 @@
 import { statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
-import { systemCode } from "../../lib/errors.ts";
 
 /** How often it is looked at beside the notices: they may be lost, and inotify has a limit for all pods of a node. */
 const lookMs = 250;
@@ -39,8 +38,7 @@ function identity(path: string): string | undefined {
   try {
     const { ino, mtimeMs, size } = statSync(path);
     return `${ino} ${mtimeMs} ${size}`;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+  } catch {
+    return undefined; // nothing is there, or what somebody put there cannot be looked at
   }
 }

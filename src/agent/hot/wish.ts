@@ -30,6 +30,8 @@ export interface Wish {
   next?: WantedVersion | undefined;
   /** The last one that worked: what a supervisor that is started anew runs. */
   current?: WantedVersion | undefined;
+  /** The fetcher's own note: left alone until another one is wanted. */
+  failed?: Digest | undefined;
 }
 
 /**
