@@ -92,7 +92,9 @@ export const hotDefaults = {
 } as const;
 
 /** The sidecar's variables, sorted by name: the same release, the same list. What is a default is left out. */
-export function toHotVariables(fetch: PodFetch & Partial<HotFetch>): { name: string; value: string }[] {
+export function toHotVariables(
+  fetch: PodFetch & { [Name in keyof HotFetch]?: HotFetch[Name] | undefined },
+): { name: string; value: string }[] {
   const own = Object.entries(names).flatMap(([key, name]) => {
     const value = fetch[key as keyof typeof names];
     const usual = hotDefaults[key as keyof typeof hotDefaults];

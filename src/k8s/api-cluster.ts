@@ -1,6 +1,14 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import type { ClusterAccess } from "./access.ts";
-import type { Cluster, ObjectQuery, PatchOptions, RemoveOptions, Stored, WriteOptions } from "./cluster.ts";
+import type {
+  ApplyOptions,
+  Cluster,
+  ObjectQuery,
+  PatchOptions,
+  RemoveOptions,
+  Stored,
+  WriteOptions,
+} from "./cluster.ts";
 import { isClusterError } from "./cluster-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import type { KindName, ObjectOf } from "./kinds.ts";
@@ -32,12 +40,13 @@ export function createCluster(access: ClusterAccess, options: TransportOptions =
     return { major: Number.parseInt(info.major, 10), minor: Number.parseInt(info.minor, 10), text: info.gitVersion };
   }
 
-  async function apply<T extends KubernetesObject>(object: T, { dryRun, signal }: WriteOptions = {}) {
+  async function apply<T extends KubernetesObject>(object: T, options: ApplyOptions = {}) {
+    const { dryRun, signal, manager = fieldManager, force = true } = options;
     const ref = refOf(object);
     return await transport.call<Stored<T>>({
       method: "PATCH",
       path: objectPath(ref),
-      query: { fieldManager, force: true, fieldValidation: "Strict", ...dry(dryRun) },
+      query: { fieldManager: manager, force, fieldValidation: "Strict", ...dry(dryRun) },
       body: object,
       contentType: "application/apply-patch+yaml", // JSON is YAML
       doing: inWords("apply", ref),

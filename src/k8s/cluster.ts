@@ -27,6 +27,13 @@ export interface WriteOptions {
   signal?: AbortSignal;
 }
 
+export interface ApplyOptions extends WriteOptions {
+  /** Who owns what is applied; `fieldManager` when left out. */
+  manager?: string;
+  /** False: what another manager has set to another value is left, and the call fails as `conflict`. */
+  force?: boolean;
+}
+
 export interface RemoveOptions extends WriteOptions {
   propagation?: "Background" | "Foreground" | "Orphan";
   /** Only the very object that was seen: another one of its name is left alone, and the call fails as `conflict`. */
@@ -113,7 +120,7 @@ export interface Cluster {
   readonly namespace: string;
   version(): Promise<{ major: number; minor: number; text: string }>;
   /** Server-side apply as field manager `aether`, by force; a field that does not exist is refused. */
-  apply<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<Stored<T>>;
+  apply<T extends KubernetesObject>(object: T, options?: ApplyOptions): Promise<Stored<T>>;
   /** POST, sent again only when it was turned away unread: for reviews, and for what must not exist yet. */
   create<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<Stored<T>>;
   /** Undefined when there is none. */

@@ -27,6 +27,20 @@ export function appRelease(changes: Partial<AppRelease> = {}): AppRelease {
   };
 }
 
+/** A dev-hot release whose pods were made with an earlier one, and have been given other code since. */
+export const hotRelease = (changes: Partial<AppRelease> = {}): AppRelease => {
+  const { digest, downloadUrl, deploymentId, version } = appRelease(changes);
+  const now = "ab".repeat(32);
+  return appRelease({
+    devHot: { base: { digest, downloadUrl, deploymentId, version } },
+    digest: now,
+    downloadUrl: downloadUrl.replace(digest, now),
+    deploymentId: "7f0e3a52-7c0b-4b7e-9a2e-3d1c8f5b7a10",
+    version: version + 3,
+    ...changes,
+  });
+};
+
 /** The longest name that an application may have. */
 export const longestAppName = "a-fifty-characters-long-name-of-an-application-xyz";
 

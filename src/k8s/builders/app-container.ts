@@ -1,12 +1,13 @@
 import type { V1Container, V1EnvVar } from "@kubernetes/client-node";
 import { appCommand, podContainers, podPaths } from "../../core/pod-agent.ts";
+import { hotAppCommand } from "../../core/pod-hot.ts";
 import type { AppRelease } from "./app-release.ts";
 import { runtimeImage } from "./image.ts";
 import { probes } from "./probes.ts";
 import { appResources } from "./resources.ts";
 import { secretName } from "./secret.ts";
 import { containerSecurity } from "./security.ts";
-import { appMounts } from "./volumes.ts";
+import { appMounts, hotAppMounts } from "./volumes.ts";
 
 /** So long a pod that ends still serves, until every proxy and ingress has heard that it does. */
 export const drainSeconds = 5;
@@ -30,6 +31,21 @@ export function appContainer(release: AppRelease): V1Container {
     securityContext: containerSecurity(),
     terminationMessagePolicy: "FallbackToLogsOnError",
     volumeMounts: appMounts(),
+  };
+}
+
+/**
+ * The same in dev-hot, where the supervisor runs one version of it after another. It ends and starts those itself; it closes
+ * the port while none answers, so that readiness follows the code; and it is never killed for a version that does not come up.
+ */
+export function hotAppContainer(release: AppRelease): V1Container {
+  const { startupProbe: _, livenessProbe: __, readinessProbe, ...container } = appContainer(release);
+  return {
+    ...container,
+    command: hotAppCommand,
+    workingDir: podPaths.workspace,
+    ...(readinessProbe && { readinessProbe: { ...readinessProbe, periodSeconds: 1 } }),
+    volumeMounts: hotAppMounts(),
   };
 }
 

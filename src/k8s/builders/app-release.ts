@@ -30,6 +30,8 @@ export interface AppRelease {
   port?: number | undefined;
   health?: { path: string } | undefined;
   env: Environment;
+  /** Present: new code reaches its running pods. */
+  devHot?: DevHot | undefined;
   /**
    * Absent while an autoscaler owns the number, ours or one that somebody made by hand. Who applies takes care of the first
    * time: a number that nobody but us has set falls to 1 when we no longer say it (tried on 1.34).
@@ -45,6 +47,18 @@ export interface AppRelease {
   tolerations?: V1Toleration[] | undefined;
   /** PEM: who else may have issued the certificates of the server and of storage. */
   certificateAuthorities?: string | undefined;
+}
+
+/**
+ * What a dev-hot release keeps of the one that its pods were made with. `digest`, `deploymentId` and `version` of the release
+ * are those of the code that shall run now; the template holds the base's, so that a hundred reloads leave one ReplicaSet.
+ */
+export interface DevHot {
+  base: Pick<AppRelease, "digest" | "deploymentId" | "version" | "downloadUrl">;
+  /** Absent: `hotDefaults` of `core/pod-hot.ts`. */
+  fetchIntervalSec?: number | undefined;
+  fetchMaxRetries?: number | undefined;
+  drainSec?: number | undefined;
 }
 
 /** The program that fetches a release inside its pod. */

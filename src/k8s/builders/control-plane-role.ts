@@ -24,7 +24,7 @@ export const controlPlaneRules = (): V1PolicyRule[] => [
   { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: [...applied, "watch"] },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: [...applied, "watch"] },
   { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: [...applied, "watch"] },
-  { apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles", "rolebindings"], verbs: ["list", "delete"] },
+  { apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles", "rolebindings"], verbs: [...applied, "watch"] },
 ];
 
 /** In the namespace of the applications. */

@@ -1,8 +1,9 @@
 import type { V1Deployment, V1PodSpec } from "@kubernetes/client-node";
-import { appContainer, drainSeconds } from "./app-container.ts";
+import { appContainer, drainSeconds, hotAppContainer } from "./app-container.ts";
 import type { AppRelease } from "./app-release.ts";
 import { fetchContainer } from "./fetch-container.ts";
-import { releaseAnnotations, releaseLabels, selector } from "./metadata.ts";
+import { fetcherContainer } from "./fetcher-container.ts";
+import { ownAnnotations, releaseLabels, selector, templateAnnotations } from "./metadata.ts";
 import { podSecurity } from "./security.ts";
 import { serviceAccountName } from "./service-account.ts";
 import { volumes } from "./volumes.ts";
@@ -14,18 +15,17 @@ import { volumes } from "./volumes.ts";
 export function deployment(release: AppRelease, maxSurge: number | string = surge(release)): V1Deployment {
   const { app, namespace, replicas } = release;
   const labels = releaseLabels(release);
-  const annotations = releaseAnnotations(release);
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
-    metadata: { name: app, namespace, labels, annotations },
+    metadata: { name: app, namespace, labels, annotations: ownAnnotations(release) },
     spec: {
       ...(replicas !== undefined && { replicas }),
       selector: { matchLabels: selector(release) },
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge, maxUnavailable: 0 } },
       progressDeadlineSeconds: 600,
       revisionHistoryLimit: 3, // rolling back is a release of ours; the old ones only keep their Secrets alive
-      template: { metadata: { labels, annotations }, spec: podSpec(release) },
+      template: { metadata: { labels, annotations: templateAnnotations(release) }, spec: podSpec(release) },
     },
   };
 }
@@ -48,8 +48,8 @@ function podSpec(release: AppRelease): V1PodSpec {
     enableServiceLinks: false,
     securityContext: podSecurity(),
     terminationGracePeriodSeconds: drainSeconds + graceSeconds, // the drain counts, too
-    initContainers: [fetchContainer(release)],
-    containers: [appContainer(release)],
+    initContainers: [release.devHot ? fetcherContainer(release, release.devHot) : fetchContainer(release)],
+    containers: [release.devHot ? hotAppContainer(release) : appContainer(release)],
     volumes: volumes(release),
     topologySpreadConstraints: [spread(release)],
     ...(nodeSelector && { nodeSelector }),

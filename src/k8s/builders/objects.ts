@@ -6,6 +6,8 @@ import { deployment } from "./deployment.ts";
 import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { ingress } from "./ingress.ts";
 import { podDisruptionBudget } from "./pod-disruption-budget.ts";
+import { role } from "./role.ts";
+import { roleBinding } from "./role-binding.ts";
 import { secret } from "./secret.ts";
 import { service } from "./service.ts";
 import { serviceAccount } from "./service-account.ts";
@@ -24,6 +26,8 @@ const builders: Record<number, (release: AppRelease) => (KubernetesObject | unde
 
 const around = (release: AppRelease, pods: KubernetesObject): (KubernetesObject | undefined)[] => [
   serviceAccount(release),
+  role(release),
+  roleBinding(release),
   agentConfigMap(release),
   authoritiesConfigMap(release),
   secret(release),

@@ -1,14 +1,15 @@
 import type { V1ResourceRequirements } from "@kubernetes/client-node";
 import type { AppRelease } from "./app-release.ts";
 
-/** Room for a small server; it is scheduled by `requests`, and its memory ends at `limits`. */
-const defaults = { cpu: "100m", requestedMemory: "128Mi", memory: "512Mi" };
+/** Room for a small server, and in dev-hot for two or three of its versions; scheduled by `requests`, ended at `limits`. */
+const defaults = { cpu: "100m", requestedMemory: "128Mi", memory: "512Mi", hotMemory: "1Gi" };
 
 /**
  * What the application may use. CPU has no limit unless one is asked for: a throttled event loop answers late long before
  * a node is busy. What is said of a request or a limit fills in the other one where a default would contradict it.
  */
-export function appResources({ resources: { requests, limits } = {} }: AppRelease): V1ResourceRequirements {
+export function appResources({ resources: { requests, limits } = {}, devHot }: AppRelease): V1ResourceRequirements {
+  const usualMemory = devHot === undefined ? defaults.memory : defaults.hotMemory;
   return {
     requests: {
       cpu: requests?.cpu ?? limits?.cpu ?? defaults.cpu,
@@ -16,7 +17,7 @@ export function appResources({ resources: { requests, limits } = {} }: AppReleas
     },
     limits: {
       ...(limits?.cpu && { cpu: limits.cpu }),
-      memory: limits?.memory ?? requests?.memory ?? defaults.memory,
+      memory: limits?.memory ?? requests?.memory ?? usualMemory,
     },
   };
 }
@@ -31,4 +32,10 @@ export function fetchResources(release: AppRelease): V1ResourceRequirements {
     requests: { ...requests, memory: "64Mi" },
     limits: { ...limits, memory: "512Mi" },
   };
+}
+
+/** The same for a sidecar, whose request comes on top of the application's for as long as the pod lives. */
+export function fetcherResources(release: AppRelease): V1ResourceRequirements {
+  const { requests, limits } = fetchResources(release);
+  return { requests: { ...requests, cpu: "10m" }, limits: { ...limits } };
 }

@@ -5,7 +5,7 @@ import { deployment } from "../../../src/k8s/builders/deployment.ts";
 import { objects } from "../../../src/k8s/builders/objects.ts";
 import { secret } from "../../../src/k8s/builders/secret.ts";
 import { serviceAccount } from "../../../src/k8s/builders/service-account.ts";
-import { appRelease, fullRelease } from "../../harness/app-release.ts";
+import { appRelease, fullRelease, hotRelease } from "../../harness/app-release.ts";
 import { kubernetesTier } from "../../harness/kubernetes.ts";
 import { createNamespace } from "../../harness/namespace.ts";
 import { waitFor } from "../../harness/wait-for.ts";
@@ -16,6 +16,7 @@ const restricted = { "pod-security.kubernetes.io/enforce": "restricted" };
 const releases: [string, AppRelease][] = [
   ["the smallest release", appRelease()],
   ["a release with all there is", fullRelease()],
+  ["a dev-hot release", hotRelease()],
   ["two replicas", appRelease({ replicas: 2, ingress: { host: "shop.example.com", tls: {} } })],
 ];
 

@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { objects } from "../../../src/k8s/builders/objects.ts";
-import { appRelease, fullRelease } from "../../harness/app-release.ts";
+import { appRelease, fullRelease, hotRelease } from "../../harness/app-release.ts";
 import { kubeconform, kubeconformTier } from "../../harness/kubeconform.ts";
 
 const tier = kubeconformTier();
 
 test.skipIf(!tier.available)("every object keeps to the schema of its kind", async () => {
-  expect(await kubeconform([...objects(appRelease()), ...objects(fullRelease())])).toEqual([]);
+  expect(await kubeconform([...objects(appRelease()), ...objects(fullRelease()), ...objects(hotRelease())])).toEqual(
+    [],
+  );
 });
 
 test.skipIf(!tier.available)(

@@ -4,15 +4,20 @@ import type { AppRelease } from "../../../src/k8s/builders/app-release.ts";
 import { deployment } from "../../../src/k8s/builders/deployment.ts";
 import { currentBuilder, objects } from "../../../src/k8s/builders/objects.ts";
 import { AetherError } from "../../../src/lib/errors.ts";
-import { appRelease, fullRelease, longestAppName } from "../../harness/app-release.ts";
+import { appRelease, fullRelease, hotRelease, longestAppName } from "../../harness/app-release.ts";
 
 afterEach(() => void setSystemTime());
+
+const hotBase = { base: { digest: "ab".repeat(32), deploymentId: "d", version: 1, downloadUrl: "http://aether/a" } };
+const hotSettings = { fetchIntervalSec: 10, fetchMaxRetries: 3, drainSec: 5 };
 
 const releases: [string, AppRelease][] = [
   ["the smallest release", appRelease()],
   ["a release with all there is", fullRelease()],
   ["two replicas with variables", appRelease({ replicas: 2, env: { values: { A: "1" }, nameKey: "k" } })],
   ["a release of another build's agent", appRelease({ agent: { hash: "ab".repeat(32) } })],
+  ["a dev-hot release", hotRelease()],
+  ["a dev-hot release with all there is", { ...fullRelease(), devHot: { ...hotBase, ...hotSettings } }],
   ["a host with the controller's certificate", appRelease({ ingress: { host: "shop.example.com", tls: {} } })],
 ];
 
