@@ -20,6 +20,14 @@ export async function createArtifactStore({ host = "127.0.0.1" } = {}) {
   }
   const signatures = new Map<string, string>();
   const refusals = new Map<string, () => Response>();
+  const reports = { taken: [] as Record<string, unknown>[], authorizations: [] as (string | null)[], status: 204 };
+  async function takeReport(request: Request): Promise<Response> {
+    if (new URL(request.url).pathname !== "/agent/reports") return new Response("none", { status: 404 });
+    reports.authorizations.push(request.headers.get("authorization"));
+    const report = (await request.json()) as Record<string, unknown>;
+    if (reports.status < 300) reports.taken.push(report);
+    return new Response(null, { status: reports.status });
+  }
   const storage = Bun.serve({
     hostname,
     port: 0,
@@ -33,7 +41,8 @@ export async function createArtifactStore({ host = "127.0.0.1" } = {}) {
   const server = Bun.serve({
     hostname,
     port: 0,
-    fetch(request) {
+    async fetch(request) {
+      if (request.method === "POST") return takeReport(request);
       remember(request);
       const digest = new URL(request.url).pathname.split("/").pop() ?? "";
       const refusal = refusals.get(digest);
@@ -53,6 +62,8 @@ export async function createArtifactStore({ host = "127.0.0.1" } = {}) {
     signatures,
     /** What it answers instead. */
     refusals,
+    /** What agents reported, and what they are answered. */
+    reports,
     /** Packs with GNU tar: an archive that nothing of ours has touched. */
     async add(files: Files) {
       const bytes = await packFiles(files);

@@ -5,6 +5,7 @@ const { createServer } = require("node:http");
 const text = ${JSON.stringify(text)};
 createServer((request, response) => {
   const answer = (body) => { response.setHeader("Content-Length", body.length); response.end(body); };
+  if (request.url === "/client") return answer(request.socket.remoteAddress + " " + request.socket.remotePort);
   if (request.url === "/pid") return answer(String(process.pid));
   if (request.url === "/env") return answer(JSON.stringify(process.env));
   if (request.url === "/ill") return response.writeHead(503).end();

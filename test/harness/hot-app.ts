@@ -40,7 +40,7 @@ export async function createHotApp({ node = "node", env = {} as Record<string, s
   }
 
   const status = async (): Promise<HotStatus> =>
-    JSON.parse(await readFile(statusPath, "utf8").catch(() => '{"busy":[]}'));
+    JSON.parse(await readFile(statusPath, "utf8").catch(() => '{"busy":[],"draining":0}'));
 
   /** The files of a version in a slot that nothing uses. */
   async function unpack(files: Files): Promise<string> {

@@ -24,6 +24,8 @@ export async function createHotPod(
   await mkdir(apiFolder);
   await copyFile(clusterTls("authority.pem"), join(apiFolder, apiFiles.ca));
   await writeFile(join(apiFolder, apiFiles.token), "first-token\n");
+  const tokenFile = join(folder.path, "token");
+  await writeFile(tokenFile, "our-token\n");
   const agent = await agentPath();
   const port = freePort();
   const base = await store.add(files);
@@ -47,6 +49,7 @@ export async function createHotPod(
       api: apiFolder,
       apiUrl: api.url,
       terminationFile,
+      tokenFile,
       ...paths,
       ...wanted,
     });

@@ -56,8 +56,8 @@ export function strictLoad({ port, path = "/", connections, everyMs, isKept }: L
 const isGone = (socket: Socket): boolean => socket.destroyed || socket.readableEnded || !socket.writable;
 
 /** A connection, once it is open. */
-export async function open(port: number): Promise<Socket> {
-  const socket = connect({ host: "127.0.0.1", port });
+export async function open(port: number, localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ host: "127.0.0.1", port, localAddress });
   await new Promise<void>((opened, failed) => socket.once("connect", opened).once("error", failed));
   socket.on("error", () => undefined); // "close" follows
   socket.resume();

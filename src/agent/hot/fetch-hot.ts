@@ -1,14 +1,16 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../../core/digest.ts";
 import { type HotFetch, hotAnnotations, hotNames, parseHotVariables } from "../../core/pod-hot.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { leaveVerdict, say } from "../pod-words.ts";
+import { leaveVerdict, say, tokenOptions } from "../pod-words.ts";
 import { hotRunScript } from "../run-script.ts";
 import type { Metadata } from "./api-server.ts";
 import { followDeployment } from "./follow-deployment.ts";
 import preload from "./preload.cjs" with { type: "text" };
-import { createRefresher } from "./refresher.ts";
+import { createRefresher, type Refreshed } from "./refresher.ts";
+import { createReporter } from "./reporter.ts";
 import { readWish } from "./wish.ts";
 
 /** So long the API server is waited for, before a pod begins with what it knows itself. */
@@ -34,7 +36,10 @@ export async function fetchHot(env: Record<string, string | undefined>): Promise
 }
 
 async function followAndRefresh(wanted: HotFetch, signal: AbortSignal): Promise<number> {
-  const refresher = createRefresher(wanted, signal);
+  const reporter = createReporter({ ...wanted, ...tokenOptions(wanted), signal });
+  const onRefreshed = (refreshed: Refreshed) =>
+    reporter.add({ pod: hostname(), at: new Date().toISOString(), ...refreshed });
+  const refresher = createRefresher(wanted, { stop: signal, onRefreshed });
   let everySec = wanted.fetchIntervalSec;
   const known = readWish(join(wanted.control, hotNames.wish))?.current?.digest ?? wanted.digest;
   const begin = setTimeout(() => refresher.want(known), firstAnswerMs);

@@ -1,9 +1,12 @@
 import { connect, createServer, type Socket } from "node:net";
+import type { PeerTable } from "./peer-table.ts";
 
 /** Where a version listens. */
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** Where it looks up whose a connection is. */
+  readonly peers: Pick<PeerTable, "set" | "clear">;
 }
 
 /** Owns the port that clients know and hands their connections on, whole, to the version that serves. */
@@ -76,6 +79,9 @@ export function createForwarder({ port, host, holdMs = 10_000 }: ForwarderOption
     };
     upstream.once("connect", () => {
       isConnected = true;
+      const ownPort = upstream.localPort ?? 0;
+      to.peers.set(ownPort, client);
+      upstream.once("close", () => to.peers.clear(ownPort));
       client.pipe(upstream).pipe(client);
     });
     upstream.on("error", () => undefined); // "close" follows

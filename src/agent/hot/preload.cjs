@@ -4,8 +4,13 @@
 "use strict";
 
 const [publicPort = "", ownPort = "", socketPath = ""] = (process.env.AETHER_HOT ?? "").split(":");
+const { openSync, readSync } = require("node:fs");
 const net = require("node:net");
+const { dirname, join } = require("node:path");
 
+/** As `peer-table.ts` writes them. */
+const entryBytes = 64;
+let peers;
 let link;
 let isDraining = false;
 let active = 0;
@@ -38,10 +43,39 @@ function follow(server) {
   linkUp();
   const { emit } = server;
   server.emit = function (name, ...args) {
+    if (name === "connection") showClient(args[0]);
     if (name === "request" || name === "checkContinue" || name === "checkExpectation") begin(args[1]);
     if (name === "upgrade" || name === "connect") begin(args[1]);
     return Reflect.apply(emit, this, [name, ...args]);
   };
+}
+
+/** The supervisor is who connects; whose connection it is stands in a file that it has written before the first byte. */
+function showClient(socket) {
+  if (typeof socket?.remotePort !== "number") return;
+  const port = socket.remotePort;
+  const own = { remoteAddress: socket.remoteAddress, remotePort: port, remoteFamily: socket.remoteFamily };
+  let client;
+  for (const name of Object.keys(own)) {
+    const get = () => {
+      client ??= clientOf(port);
+      return (client ?? own)[name];
+    };
+    Object.defineProperty(socket, name, { get, configurable: true, enumerable: false });
+  }
+}
+
+function clientOf(port) {
+  const entry = Buffer.alloc(entryBytes);
+  try {
+    peers ??= openSync(join(dirname(socketPath), "peers"), "r");
+    readSync(peers, entry, 0, entryBytes, port * entryBytes);
+  } catch {
+    return undefined; // the supervisor is gone, and nobody is forwarded any more
+  }
+  const [remoteAddress = "", remotePort] = entry.toString("latin1").replace(/\0/g, "").trim().split(" ");
+  const family = net.isIP(remoteAddress);
+  return family === 0 ? undefined : { remoteAddress, remotePort: Number(remotePort), remoteFamily: `IPv${family}` };
 }
 
 function begin(responseOrSocket) {

@@ -13,10 +13,11 @@ const maxBytes = 512 * 1024;
 export function readStatus(path: string): HotStatus | undefined {
   const value = readObject(path);
   if (value === undefined) return undefined;
-  const { outcome, serving, busy } = value;
+  const { outcome, serving, busy, draining } = value;
   return {
     outcome: toOutcome(outcome),
     serving: isDigest(serving) ? serving : undefined,
+    draining: typeof draining === "number" ? draining : 0,
     busy: Array.isArray(busy) ? busy.filter((folder) => typeof folder === "string") : [],
   };
 }

@@ -3,14 +3,16 @@ import type { RefreshFailure } from "../../core/hot-markers.ts";
 import { AgentFailure, toFailure } from "../failure.ts";
 import type { HotOutcome } from "./wish.ts";
 
-/** The supervisor's verdict on a version. */
+/** The supervisor's verdict on a version; `hasServed` where it came up and did not stay. */
 export class NotServing extends Error {
   override readonly name = "NotServing";
   readonly outcome: HotOutcome;
+  readonly hasServed: boolean;
 
-  constructor(outcome: HotOutcome) {
+  constructor(outcome: HotOutcome, { hasServed = false } = {}) {
     super(outcome.message ?? "The version did not come up.");
     this.outcome = outcome;
+    this.hasServed = hasServed;
   }
 }
 
@@ -27,6 +29,7 @@ const words: Partial<Record<FailureReason, RefreshFailure>> = {
 export function toRefreshFailure(error: unknown): { reason: RefreshFailure; message: string; log: string[] } {
   if (error instanceof NotServing) {
     const { reason, log = [] } = error.outcome;
+    if (error.hasServed) return { reason: "gone_back", message: error.message, log };
     return { reason: reason === "probe_failed" ? "health" : "start", message: error.message, log };
   }
   const { reason, message } = toFailure(error);

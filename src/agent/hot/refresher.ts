@@ -1,15 +1,17 @@
 import { rename, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { AgentReport } from "../../core/agent-report.ts";
 import type { Digest } from "../../core/digest.ts";
 import { formatMarker, type HotMarker } from "../../core/hot-markers.ts";
 import { type HotFetch, hotNames } from "../../core/pod-hot.ts";
 import { leaveVerdict, say } from "../pod-words.ts";
 import { fetchVersion } from "./fetch-version.ts";
+import { followFile } from "./follow-file.ts";
 import { outcomeOf } from "./outcome-of.ts";
 import { readStatus } from "./read-status.ts";
 import { NotServing, toRefreshFailure } from "./refresh-failure.ts";
 import { freeSlot } from "./slots.ts";
-import { readWish, type Wish, writeJson } from "./wish.ts";
+import { readWish, type WantedVersion, type Wish, writeJson } from "./wish.ts";
 
 /** Brings the digest that is wanted into service, one at a time. */
 export interface Refresher {
@@ -19,11 +21,17 @@ export interface Refresher {
   run(): Promise<number>;
 }
 
+/** What became of a digest. */
+export type Refreshed = Omit<AgentReport, "pod" | "at">;
+
 /**
  * What was reached lies in the wish, which only this container can write: killed anywhere, the next run goes on from there.
  * A digest that failed is left alone until another one is wanted.
  */
-export function createRefresher(wanted: HotFetch, stop: AbortSignal): Refresher {
+export function createRefresher(
+  wanted: HotFetch,
+  { stop, onRefreshed }: { stop: AbortSignal; onRefreshed: (refreshed: Refreshed) => void },
+): Refresher {
   const wishPath = join(wanted.control, hotNames.wish);
   const statusPath = join(wanted.workspace, hotNames.status);
   let wish: Wish = readWish(wishPath) ?? { seq: 0 };
@@ -52,13 +60,33 @@ export function createRefresher(wanted: HotFetch, stop: AbortSignal): Refresher 
       const withinMs = (wanted.startTimeoutSec * 3 + wanted.graceSec * 6 + 60) * 1_000;
       const outcome = await outcomeOf(wish.seq, { path: statusPath, withinMs, signal });
       if (!outcome.ok) throw new NotServing(outcome);
-      await save({ seq: wish.seq, current: next, failed: wish.failed });
-      await pointTo(next.folder);
-      mark({ kind: "ok", digest, ms: Math.round(performance.now() - begin) });
+      await serve(next, Math.round(performance.now() - begin));
     } catch (error) {
-      if (!signal.aborted) return await fail(digest, error);
-      if (wish.current) await save({ seq: wish.seq, current: wish.current }); // the supervisor need not go on with it
+      if (!signal.aborted) return await fail(digest, error, Math.round(performance.now() - begin));
+      if (wish.current) await save({ seq: wish.seq, current: wish.current, previous: wish.previous }); // the supervisor need not go on with it
     }
+  }
+
+  async function serve(next: WantedVersion, ms: number): Promise<void> {
+    await save({ seq: wish.seq, current: next, previous: wish.current, failed: wish.failed });
+    await pointTo(next.folder);
+    mark({ kind: "ok", digest: next.digest, ms });
+    onRefreshed({ digest: next.digest, outcome: "ok", serving: next.digest, ms });
+  }
+
+  /** The supervisor has changed its mind: what failed has come up after all, or what served did not stay up. */
+  async function reconsider(): Promise<void> {
+    const outcome = readStatus(statusPath)?.outcome;
+    if (outcome?.seq !== wish.seq) return;
+    const { next, current, previous } = wish;
+    if (outcome.ok && next?.digest === outcome.digest && next.digest === wish.failed) {
+      wish = { ...wish, failed: undefined };
+      return await serve(next, outcome.ms);
+    }
+    if (outcome.ok || next || previous === undefined || current?.digest !== outcome.digest) return;
+    await save({ seq: wish.seq, current: previous });
+    await pointTo(previous.folder);
+    await fail(current.digest, new NotServing(outcome, { hasServed: true }), outcome.ms);
   }
 
   /** Unpacks it and wishes it, unless a run before this one had come so far. */
@@ -68,7 +96,8 @@ export function createRefresher(wanted: HotFetch, stop: AbortSignal): Refresher 
     const isFirst = wish.current === undefined;
     const next = await fetchVersion({ wanted, digest, folder, isFirst, signal });
     signal.throwIfAborted();
-    await save({ seq: wish.seq + 1, next, current: wish.current, failed: wish.failed });
+    const { current, previous, failed } = wish;
+    await save({ seq: wish.seq + 1, next, current, previous, failed });
     return next;
   }
 
@@ -77,17 +106,18 @@ export function createRefresher(wanted: HotFetch, stop: AbortSignal): Refresher 
     return [...own, ...(readStatus(statusPath)?.busy ?? [])];
   }
 
-  async function fail(digest: Digest, error: unknown): Promise<void> {
+  async function fail(digest: Digest, error: unknown, ms: number): Promise<void> {
     const { reason, message, log } = toRefreshFailure(error);
     if (digest === wanted.digest) isBaseTried = true;
     const failed = digest === target ? digest : wish.failed;
     // Where nothing else is there to serve, the supervisor goes on trying.
-    if (wish.current) await save({ seq: wish.seq, current: wish.current, failed });
+    if (wish.current) await save({ seq: wish.seq, current: wish.current, previous: wish.previous, failed });
     else if (wish.next) await save({ ...wish, failed });
     else wish = { ...wish, failed }; // not written: a wish on the disk says that code is there
     say(message);
     for (const line of log) say(`  | ${oneLine(line)}`);
     mark({ kind: "fail", digest, reason });
+    onRefreshed({ digest, outcome: "fail", serving: wish.current?.digest, reason, message, log, ms });
     if (wish.current === undefined && wish.next === undefined && isBaseTried) throw error;
   }
 
@@ -110,11 +140,14 @@ export function createRefresher(wanted: HotFetch, stop: AbortSignal): Refresher 
         turn.abort();
         wake();
       });
+      const stopFollowing = followFile(statusPath, () => wake());
+      stop.addEventListener("abort", stopFollowing);
       while (!stop.aborted) {
-        const digest = nextDigest();
         const woken = new Promise<void>((done) => {
           wake = done;
         });
+        await reconsider();
+        const digest = nextDigest();
         if (digest === undefined) {
           await woken;
           continue;

@@ -23,13 +23,23 @@ export interface ReignOptions {
   forwarder: Forwarder;
   start: (wanted: WantedVersion, stop: AbortSignal) => Promise<Version | FailedStart | undefined>;
   onChange: () => void;
+  /** Told when it answers after a start that this reign has made. */
+  onAnswering: () => void;
+  /** Present: who is to be told, in place of another start, that it does not stay up. */
+  onLost?: ((why: string) => void) | undefined;
   note: (line: string) => void;
 }
 
+/** A version that has just come up and crashes so often is given up, where there is one to go back to. */
+const crashesToLose = 3;
+
 /** Keeps a version running: a crash is followed by a restart, later and later; connections wait for the first one. */
-export function beginReign({ wanted, version, forwarder, start, onChange, note }: ReignOptions): Reign {
+export function beginReign({ wanted, version, forwarder, start, note, ...told }: ReignOptions): Reign {
+  const { onChange, onAnswering, onLost } = told;
+  const begin = performance.now();
   const over = new AbortController();
   const isOver = () => over.signal.aborted; // not narrowed: it changes while we wait
+  const isYoung = () => performance.now() - begin < wellAfterMs;
   let running = version;
   const life = keep();
 
@@ -43,8 +53,10 @@ export function beginReign({ wanted, version, forwarder, start, onChange, note }
         forwarder.hold();
         onChange();
         failures = performance.now() - crashed.since > wellAfterMs ? 1 : failures + 1;
-        note(`The application ${describeExit(ended)}. It is started again.`);
         await crashed.end(); // others of its group may hold what the next one needs
+        const why = `The application ${describeExit(ended)}.`;
+        if (onLost && isYoung() && failures >= crashesToLose) return onLost(`${why} That was the third time.`);
+        note(`${why} It is started again.`);
       }
       await sleep(backOffMs(failures), undefined, { signal: over.signal }).catch(() => undefined); // over: the loop ends
       const started = await start(wanted, over.signal);
@@ -52,13 +64,14 @@ export function beginReign({ wanted, version, forwarder, start, onChange, note }
       if (isOver()) return "failure" in started ? undefined : await started.end();
       if ("failure" in started) {
         failures += 1;
+        if (onLost && isYoung()) return onLost(started.failure.message);
         forwarder.pause();
         note(`${started.failure.message} It is started again.`);
         continue;
       }
       running = started;
       await forwarder.serve(started);
-      onChange();
+      onAnswering();
     }
   }
 

@@ -1,4 +1,5 @@
-import { createDrains } from "./drains.ts";
+import { wellAfterMs } from "../back-off.ts";
+import { createDrains, slotNames } from "./drains.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { beginReign, type Reign } from "./reign.ts";
 import { type FailedStart, startVersion, type Version, type VersionSurroundings } from "./version.ts";
@@ -29,21 +30,51 @@ export function createSupervisor({ forwarder, surroundings, report, note }: Supe
   let attempt: { seq: number; wanted: WantedVersion; stop: AbortController } | undefined;
   let outcome: HotOutcome | undefined;
   let work: Promise<void> = Promise.resolve();
+  let fallback: WantedVersion | undefined;
   let newest = -1;
+  let settled: NodeJS.Timeout | undefined;
   let isStopping = false;
   const drains = createDrains(forwarder, tell);
 
   function tell(): void {
     const folders = [reign?.wanted.folder, attempt?.wanted.folder, ...drains.folders()];
-    const busy = [...new Set(folders.filter((folder) => folder !== undefined))];
-    report({ outcome, serving: reign?.version()?.wanted.digest, busy });
+    const used = new Set(folders.filter((folder) => folder !== undefined));
+    // The version before is kept as long as there is room: the next one may not stay up.
+    if (fallback && used.size < slotNames.length - 1) used.add(fallback.folder);
+    else if (fallback && !used.has(fallback.folder)) fallback = undefined;
+    const busy = [...used];
+    report({ outcome, serving: reign?.version()?.wanted.digest, busy, draining: drains.folders().length });
   }
 
   const start = (wanted: WantedVersion, stop: AbortSignal) =>
     startVersion(wanted, surroundings, { stop, onIdle: drains.review });
 
-  function rule(wanted: WantedVersion, version: Version | undefined): void {
-    reign = beginReign({ wanted, version, forwarder, start, onChange: tell, note });
+  function rule(wanted: WantedVersion, { seq, version }: { seq: number; version?: Version | undefined }): void {
+    reign = beginReign({
+      wanted,
+      version,
+      forwarder,
+      start,
+      note,
+      onChange: tell,
+      onAnswering() {
+        if (outcome?.seq === seq && !outcome.ok && outcome.digest === wanted.digest) {
+          outcome = { seq, digest: wanted.digest, ok: true, ms: outcome.ms };
+        }
+        tell();
+      },
+      onLost: fallback && ((why) => goBack(why, seq, wanted)),
+    });
+  }
+
+  /** It answered, was given the clients, and does not stay up: the version before is started again in its place. */
+  function goBack(why: string, seq: number, lost: WantedVersion): void {
+    const before = fallback;
+    fallback = undefined;
+    note(`${why} ${before ? "The version before it" : "It"} is started again.`);
+    rule(before ?? lost, { seq }); // the slot of the version before may have been needed meanwhile
+    if (before) outcome = { seq, digest: lost.digest, ok: false, ms: 0, reason: "crash_loop", message: why };
+    tell();
   }
 
   async function attemptNext(wanted: WantedVersion, seq: number): Promise<void> {
@@ -58,16 +89,22 @@ export function createSupervisor({ forwarder, surroundings, report, note }: Supe
     const ms = Math.round(performance.now() - begin);
     if ("failure" in started) fail(started, { seq, digest: wanted.digest, ms, wanted });
     else {
-      await crown(started);
+      await crown(started, seq);
       outcome = { seq, digest: wanted.digest, ok: true, ms };
     }
     tell();
   }
 
-  async function crown(version: Version): Promise<void> {
+  async function crown(version: Version, seq: number): Promise<void> {
     const before = reign?.abdicate();
     const served = forwarder.serve(version);
-    rule(version.wanted, version);
+    fallback = before?.wanted;
+    clearTimeout(settled);
+    settled = setTimeout(() => {
+      fallback = undefined;
+      tell();
+    }, wellAfterMs).unref();
+    rule(version.wanted, { seq, version });
     if (before) drains.add(before);
     await served;
   }
@@ -77,7 +114,7 @@ export function createSupervisor({ forwarder, surroundings, report, note }: Supe
     { wanted, ...of }: { seq: number; digest: string; ms: number; wanted: WantedVersion },
   ): void {
     outcome = { ...of, ok: false, reason: failure.reason, message: failure.message, log };
-    if (reign === undefined) rule(wanted, undefined); // nothing else is there to serve: it is tried again and again
+    if (reign === undefined) rule(wanted, { seq: of.seq }); // nothing else is there to serve: it is tried again and again
   }
 
   return {
@@ -85,7 +122,7 @@ export function createSupervisor({ forwarder, surroundings, report, note }: Supe
       if (attempt && attempt.seq !== seq) attempt.stop.abort();
       if (attempt && next === undefined) attempt.stop.abort();
       newest = next === undefined ? -1 : seq;
-      if (reign === undefined && current !== undefined) rule(current, undefined);
+      if (reign === undefined && current !== undefined) rule(current, { seq });
       if (next === undefined || seq <= (outcome?.seq ?? -1) || attempt?.seq === seq) return tell();
       work = work.then(() => attemptNext(next, seq));
     },

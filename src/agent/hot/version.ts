@@ -16,6 +16,7 @@ import { untilAnswering } from "../until-answering.ts";
 import { type DrainLink, openDrainLink } from "./drain-link.ts";
 import type { Target } from "./forwarder.ts";
 import { createPassThroughLog } from "./pass-through-log.ts";
+import { createPeerTable } from "./peer-table.ts";
 import type { WantedVersion } from "./wish.ts";
 
 /** What all versions of an application have in common. */
@@ -55,11 +56,13 @@ export async function startVersion(
     const folder = mkdtempSync(join(tmpdir(), "aether-hot-"));
     const socketPath = join(folder, "link");
     const link = await openDrainLink(socketPath, onIdle);
+    const peers = createPeerTable(join(folder, "peers"));
     const own = hotEnvironment(env, { preloadPath, link: `${publicPort}:${port}:${socketPath}` });
     const place = { folder: wanted.folder, nodePath: process.execPath, port };
     const app = await startApp(wanted.start, { cwd: wanted.folder, env: appEnvironment(own, place) }).catch(asFailure);
     if (app instanceof AgentFailure) {
       await link.close();
+      peers.close();
       return { failure: app, log: [] };
     }
     const log = createPassThroughLog();
@@ -68,13 +71,14 @@ export async function startVersion(
       await app.end(wanted.graceMs);
       await Promise.race([output, sleep(500)]); // a pipe handed to a process that left the group may stay open
       await link.close();
+      peers.close();
       await rm(folder, { recursive: true, force: true });
     };
     const { startTimeoutMs, healthPath } = wanted;
     const started = await untilAnswering({ app, port, healthPath, startTimeoutMs, stop });
     if (started.seen?.kind === "answering" && !stop.aborted) {
       const { host } = started.seen;
-      return { wanted, host, port, link, exited: app.exited, since: performance.now(), end };
+      return { wanted, host, port, peers, link, exited: app.exited, since: performance.now(), end };
     }
     const attempted = (): Attempted => ({ start: wanted.start, port, fixedPort: false, healthPath, log: log.tail() });
     const silence = started.seen && explainSilence(started.seen, app.pid, attempted(), started.waitedMs); // while it lives

@@ -30,6 +30,8 @@ export interface Wish {
   next?: WantedVersion | undefined;
   /** The last one that worked: what a supervisor that is started anew runs. */
   current?: WantedVersion | undefined;
+  /** The one before `current`, to go back to. */
+  previous?: WantedVersion | undefined;
   /** The fetcher's own note: left alone until another one is wanted. */
   failed?: Digest | undefined;
 }
@@ -43,8 +45,10 @@ export interface HotStatus {
   outcome?: HotOutcome | undefined;
   /** The digest that gets new connections. */
   serving?: Digest | undefined;
-  /** Folders in use by a version that serves, starts or drains. */
+  /** Folders in use by a version that serves, starts or drains, or that there may be a need to go back to. */
   busy: string[];
+  /** How many versions are being replaced and still have something to do. */
+  draining: number;
 }
 
 /** What became of `next`. */

@@ -6,26 +6,30 @@ import { hotNames } from "../../../src/core/pod-hot.ts";
 import { refusal } from "../../harness/api-server.ts";
 import { busyApp } from "../../harness/busy-app.ts";
 import { createHotPod } from "../../harness/hot-pod.ts";
+import { nodes } from "../../harness/nodes.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
 const downloads = (pod: Awaited<ReturnType<typeof createHotPod>>): number => pod.store.requests.length;
 
-test("the release's own code comes first, then what the annotation names, told by the markers", async () => {
-  await using pod = await createHotPod(busyApp("one"));
-  await pod.outcome(pod.base);
-  expect(await pod.get()).toBe("one");
-  const two = await pod.add(busyApp("two"));
-  pod.annotate(`sha256:${two}`);
-  await pod.outcome(two);
-  expect(await pod.get()).toBe("two");
-  expect(pod.markers()).toEqual([
-    `[fetcher] new digest ${pod.base}`,
-    expect.stringMatching(new RegExp(`^REFRESH_OK digest=${pod.base} ms=\\d+$`)),
-    `[fetcher] new digest ${two}`,
-    expect.stringMatching(new RegExp(`^REFRESH_OK digest=${two} ms=\\d+$`)),
-  ]);
-  expect(readlinkSync(join(pod.paths.workspace, "current"))).toMatch(/^[abcd]$/);
-});
+test.each(nodes())(
+  "the release's own code comes first, then what the annotation names, told by the markers, on %s",
+  async (_, node) => {
+    await using pod = await createHotPod(busyApp("one"), { node });
+    await pod.outcome(pod.base);
+    expect(await pod.get()).toBe("one");
+    const two = await pod.add(busyApp("two"));
+    pod.annotate(`sha256:${two}`);
+    await pod.outcome(two);
+    expect(await pod.get()).toBe("two");
+    expect(pod.markers()).toEqual([
+      `[fetcher] new digest ${pod.base}`,
+      expect.stringMatching(new RegExp(`^REFRESH_OK digest=${pod.base} ms=\\d+$`)),
+      `[fetcher] new digest ${two}`,
+      expect.stringMatching(new RegExp(`^REFRESH_OK digest=${two} ms=\\d+$`)),
+    ]);
+    expect(readlinkSync(join(pod.paths.workspace, "current"))).toMatch(/^[abcd]$/);
+  },
+);
 
 test("a pod that starts later begins with the annotation, and never fetches the base", async () => {
   await using pod = await createHotPod(busyApp("one"));
@@ -263,5 +267,81 @@ test("what an application writes in the supervisor's place is not believed, and 
   const two = await pod.add(busyApp("two"));
   pod.annotate(two);
   await pod.outcome(two);
+  expect(await pod.get()).toBe("two");
+});
+
+test("a version that does not stay up is REFRESH_FAIL reason=gone_back, and left alone", async () => {
+  await using pod = await createHotPod(busyApp("one"));
+  await pod.outcome(pod.base);
+  const two = await pod.add({ "server.js": `setTimeout(() => process.exit(4), 300);${busyApp("two")["server.js"]}` });
+  pod.annotate(two);
+  expect(await pod.outcome(two)).toContain("REFRESH_OK");
+  expect(await pod.outcome(two, 2)).toBe(`REFRESH_FAIL reason=gone_back digest=${two}`);
+  expect(await pod.get()).toBe("one");
+  pod.deployment.annotate({ "example.com/note": "again" });
+  const three = await pod.add(busyApp("three"));
+  pod.annotate(three);
+  await pod.outcome(three);
+  expect(pod.markers()).toHaveLength(7);
+});
+
+test("a first version that comes up at last is REFRESH_OK after its REFRESH_FAIL", async () => {
+  const late = `const fs = require("fs"); fs.appendFileSync("tries", "."); if (fs.statSync("tries").size < 6) process.exit(1);`;
+  await using pod = await createHotPod({ "server.js": `${late}${busyApp("one")["server.js"]}` });
+  expect(await pod.outcome(pod.base)).toBe(`REFRESH_FAIL reason=start digest=${pod.base}`);
+  expect(await pod.outcome(pod.base, 2)).toContain("REFRESH_OK");
+  expect(await pod.get()).toBe("one");
+});
+
+test("the server is told what became of each digest; what it could not hear waits until it is back", async () => {
+  await using pod = await createHotPod(busyApp("one"));
+  await pod.outcome(pod.base);
+  const { reports } = pod.store;
+  await waitFor("the first report", () => reports.taken.length === 1);
+  reports.status = 503;
+  const bad = await pod.add({ "server.js": "console.error('no database'); process.exit(1)" });
+  pod.annotate(bad);
+  await pod.outcome(bad);
+  const two = await pod.add(busyApp("two"));
+  pod.annotate(two);
+  await pod.outcome(two);
+  expect(reports.taken).toHaveLength(1);
+  reports.status = 204;
+  await waitFor("the others", () => reports.taken.length === 3, { withinMs: 20_000 });
+  expect(reports.taken).toMatchObject([
+    { digest: pod.base, outcome: "ok" },
+    { digest: bad, outcome: "fail", reason: "start", log: ["no database"] },
+    {
+      digest: two,
+      outcome: "ok",
+      ms: expect.any(Number),
+      at: expect.stringMatching(/^20.*Z$/),
+      pod: expect.any(String),
+    },
+  ]);
+  expect(new Set(reports.authorizations)).toEqual(new Set(["Bearer our-token"]));
+});
+
+test("a server that takes no reports is told no report twice, and nothing else changes", async () => {
+  await using pod = await createHotPod(busyApp("one"));
+  pod.store.reports.status = 404;
+  await pod.outcome(pod.base);
+  const two = await pod.add(busyApp("two"));
+  pod.annotate(two);
+  await pod.outcome(two);
+  await waitFor("both to be sent", () => pod.store.reports.authorizations.length === 2);
+  expect(pod.said().match(/takes no reports/g)).toHaveLength(1);
+});
+
+test("a control plane that is away is waited for, and an annotation made meanwhile takes effect when it is back", async () => {
+  await using pod = await createHotPod(busyApp("one"), { fetchMaxRetries: 1 });
+  await pod.outcome(pod.base);
+  const two = await pod.add(busyApp("two"));
+  pod.store.refusals.set(two, () => refusal(503));
+  pod.annotate(two);
+  await waitFor("some tries", () => (pod.said().match(/\[fetcher\] waiting/g) ?? []).length > 3);
+  expect(await pod.get()).toBe("one");
+  pod.store.refusals.delete(two);
+  expect(await pod.outcome(two)).toContain("REFRESH_OK");
   expect(await pod.get()).toBe("two");
 });

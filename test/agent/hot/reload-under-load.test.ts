@@ -70,6 +70,6 @@ describe.each(nodes())("on %s", (_, node) => {
     await load.stop();
     expect(load.failures).toEqual([]);
     // In use to the last moment: they have been asked to go, and were not cut at their deadline.
-    await waitFor("all versions but the last to be gone", async () => (await app.status()).busy.length === 1);
+    await waitFor("all versions but the last to be gone", async () => (await app.status()).draining === 0);
   });
 });

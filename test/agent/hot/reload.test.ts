@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { processRecord } from "../../../src/lib/processes.ts";
 import { busyApp } from "../../harness/busy-app.ts";
 import { createHotApp, type HotApp } from "../../harness/hot-app.ts";
+import { nodes } from "../../harness/nodes.ts";
 import { ask, open, strictLoad } from "../../harness/strict-load.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
@@ -18,7 +19,7 @@ test("a version takes over when it answers, and the one before ends", async () =
   expect(await app.reload(busyApp("two"))).toMatchObject({ ok: true, seq: 2 });
   expect(await app.get()).toBe("two");
   await waitFor("the first process to be gone", () => !isAlive(before));
-  expect((await app.status()).busy).toHaveLength(1);
+  await waitFor("it to be told", async () => (await app.status()).draining === 0);
 });
 
 test.each([
@@ -124,7 +125,7 @@ test("a kept connection gets its next answer and is asked to go, whatever the pr
   await app.reload(busyApp("two"));
   expect(await ask(plain, "/", true)).toMatchObject({ body: "one", closes: true });
   expect(await ask(stubborn, "/keep", true)).toMatchObject({ body: "kept", closes: true });
-  await waitFor("the first version to be gone", async () => (await app.status()).busy.length === 1);
+  await waitFor("the first version to be gone", async () => (await app.status()).draining === 0);
 });
 
 test("idle connections hold up no reload; one that speaks keeps its version until the deadline, and no longer", async () => {
@@ -186,6 +187,17 @@ test("a program has the container's environment, its own NODE_OPTIONS, and nothi
   expect(Object.keys(env).filter((name) => name.startsWith("AETHER_"))).toEqual(["AETHER_HOT"]);
 });
 
+test.each(nodes())("a program sees its client's address and not the supervisor's, on %s", async (_, node) => {
+  await using app = await createHotApp({ node });
+  await app.reload(busyApp("one"));
+  for (const localAddress of ["127.0.0.5", "127.0.0.6"]) {
+    const socket = await open(app.port, localAddress);
+    expect(await ask(socket, "/client", true)).toMatchObject({ body: `${localAddress} ${socket.localPort}` });
+    expect(await ask(socket, "/client", true)).toMatchObject({ body: `${localAddress} ${socket.localPort}` });
+    socket.destroy();
+  }
+});
+
 test("SIGTERM ends the supervisor with all that it started", async () => {
   await using app = await createHotApp();
   await app.reload(busyApp("one"));
@@ -196,4 +208,25 @@ test("SIGTERM ends the supervisor with all that it started", async () => {
   const second = await pidOf(app);
   expect(await app.end()).toBe(0);
   expect([first, second].map(isAlive)).toEqual([false, false]);
+});
+
+test("a version that answers and then does not stay up gives way to the one before", async () => {
+  await using app = await createHotApp();
+  await app.reload(busyApp("one"));
+  const shortLived = `setTimeout(() => process.exit(4), 300);${busyApp("two")["server.js"]}`;
+  expect(await app.reload({ "server.js": shortLived })).toMatchObject({ ok: true });
+  const outcome = await waitFor("it to be given up", async () => {
+    const { outcome: known } = await app.status();
+    return known?.ok === false && known;
+  });
+  expect(outcome).toMatchObject({ seq: 2, reason: "crash_loop", message: expect.stringContaining("third time") });
+  expect(await app.get()).toBe("one");
+});
+
+test("a first version that comes up at last is told after all", async () => {
+  await using app = await createHotApp();
+  const late = `const fs = require("fs"); fs.appendFileSync("tries", "."); if (fs.statSync("tries").size < 6) process.exit(1);`;
+  expect(await app.reload({ "server.js": `${late}${busyApp("one")["server.js"]}` })).toMatchObject({ ok: false });
+  await waitFor("it to be told", async () => (await app.status()).outcome?.ok === true);
+  expect(await app.get()).toBe("one");
 });
