@@ -15,6 +15,8 @@ export interface KubernetesConfig {
   tolerations: Toleration[] | undefined;
   /** A file of PEM certificates: who else may have issued those of the server and of storage. */
   authoritiesFile: string | undefined;
+  fetchIntervalSec: number;
+  fetchMaxRetries: number;
 }
 
 /** Of a node's taint, as a pod's spec has it. */
@@ -65,6 +67,8 @@ interface Values {
   AETHER_RUNTIME: "local" | "kubernetes";
   AETHER_NAMESPACE: string;
   AETHER_CA_FILE?: string | undefined;
+  AETHER_FETCH_INTERVAL_SEC: number;
+  AETHER_FETCH_MAX_RETRIES: number;
   AETHER_KUBE_CONTEXT?: string | undefined;
   AETHER_RUNTIME_IMAGE: string;
   AETHER_APP_DOMAIN?: string | undefined;
@@ -90,5 +94,7 @@ export function kubernetesConfig(
     nodeSelector: values.AETHER_NODE_SELECTOR,
     tolerations: values.AETHER_TOLERATIONS,
     authoritiesFile: values.AETHER_CA_FILE,
+    fetchIntervalSec: values.AETHER_FETCH_INTERVAL_SEC,
+    fetchMaxRetries: values.AETHER_FETCH_MAX_RETRIES,
   };
 }

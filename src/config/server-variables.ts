@@ -128,6 +128,13 @@ export const serverVariables = {
     ),
   AETHER_START_TIMEOUT_SECS: count.min(1).default(60).describe("A release that does not answer by then has failed"),
   AETHER_SUPERVISOR_GRACE_SEC: count.default(10).describe("From SIGTERM to SIGKILL when an application is stopped"),
+  AETHER_FETCH_INTERVAL_SEC: count
+    .min(1)
+    .default(30)
+    .describe("On Kubernetes: how often a dev-hot pod looks at its digest, beside being told of it"),
+  AETHER_FETCH_MAX_RETRIES: count
+    .default(10)
+    .describe("How often a dev-hot pod tries the download of a digest before it leaves it alone"),
   AETHER_RUNTIME: z
     .enum(["local", "kubernetes"])
     .default("local")

@@ -3,7 +3,8 @@ import type { DeploymentFailure } from "../core/deployment.ts";
 import { apps } from "../db/schema.ts";
 import { crashPoint } from "../lib/crash-point.ts";
 import { AetherError, messageOf } from "../lib/errors.ts";
-import type { Release, RuntimeEvent } from "../runtime/runtime.ts";
+import type { AnnotatedDigest, Release, RuntimeEvent } from "../runtime/runtime.ts";
+import { adoptDigest } from "./adoption.ts";
 import type { Control } from "./control.ts";
 import { markFailed, markRunning } from "./deployment-transitions.ts";
 import { listWanted, type WantedDeployment } from "./deployments.ts";
@@ -141,9 +142,30 @@ export async function startRollouts(control: Control): Promise<Rollouts> {
     return reconciling;
   }
 
-  await runtime.start((event) => {
-    writing = writing.then(() => write(event));
-  });
+  /** What cannot be adopted is said, and left alone: the pods have their own verdict on it. */
+  async function adopt(told: AnnotatedDigest): Promise<void> {
+    try {
+      const adopted = await adoptDigest(control, told);
+      if (adopted === undefined) return;
+      log.info("a digest that somebody annotated is a deployment now", { ...told, version: adopted.version });
+      control.events.nudge();
+      reconcile().catch((error: unknown) => log.error("it could not be applied, it is tried again", { error }));
+    } catch (error) {
+      if (!(error instanceof AetherError)) throw error;
+      log.warn("a digest that somebody annotated is not adopted", { ...told, why: messageOf(error) });
+    }
+  }
+
+  await runtime.start(
+    (event) => {
+      writing = writing.then(() => write(event));
+    },
+    (told) => {
+      writing = writing
+        .then(() => adopt(told))
+        .catch((error: unknown) => log.error("adopting failed", { ...told, error }));
+    },
+  );
   return {
     reconcile,
     remove: (app) => {

@@ -164,6 +164,7 @@ export interface DeploymentRequest {
   config?: AppConfig;
   replicas?: number;
   signature?: string;
+  dev_hot?: boolean;
   rollback_on_failure?: boolean;
 }
 

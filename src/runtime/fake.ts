@@ -1,7 +1,17 @@
 import { pipeline } from "node:stream/promises";
+import type { AgentReport } from "../core/agent-report.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
+import type { Digest } from "../core/digest.ts";
 import type { LogLine } from "../core/log-line.ts";
-import type { Release, ReplicaStatus, Runtime, RuntimeEvent, RuntimePlatform, Session } from "./runtime.ts";
+import type {
+  AnnotatedDigest,
+  Release,
+  ReplicaStatus,
+  Runtime,
+  RuntimeEvent,
+  RuntimePlatform,
+  Session,
+} from "./runtime.ts";
 
 /** A runtime that runs nothing: it remembers what it was told, and the test gives the verdicts. */
 export interface FakeRuntime extends Runtime {
@@ -13,6 +23,10 @@ export interface FakeRuntime extends Runtime {
   readonly scaled: { app: string; replicas: number }[];
   /** Every command of `exec` and `run`, in order. It prints itself and what it is sent, and ends with 7. */
   readonly commands: string[][];
+  /** Every `report`, in order. */
+  readonly reports: AgentReport[];
+  /** Somebody tells the replicas of an app to run another digest. */
+  annotate(app: string, digest: Digest): void;
   /** What `logs` gives for an application. */
   readonly lines: Map<string, LogLine[]>;
   /** The verdict on the newest release of `app`, or on the deployment named. */
@@ -35,7 +49,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
   const commands: string[][] = [];
   const lines = new Map<string, LogLine[]>();
   const running = new Map<string, Release>();
+  const reports: AgentReport[] = [];
   let observe: (event: RuntimeEvent) => void = () => undefined;
+  let annotated: (told: AnnotatedDigest) => void = () => undefined;
   let broken: Error | undefined;
 
   function releaseOf(app: string, deploymentId?: string): Release {
@@ -67,7 +83,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
     removed,
     scaled,
     commands,
+    reports,
     lines,
+    annotate: (app, digest) => annotated({ app, digest }),
     succeed,
     fail(app, failure = {}, deploymentId) {
       const verdict = { reason: "crash_loop" as const, message: "It crashed.", log: [], ...failure };
@@ -76,8 +94,13 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
     breakWith(error) {
       broken = error;
     },
-    async start(observer) {
+    async start(observer, onAnnotated = () => undefined) {
       observe = observer;
+      annotated = onAnnotated;
+    },
+    async report(_app, report) {
+      reports.push(report);
+      return true;
     },
     async check() {
       if (broken) throw broken;

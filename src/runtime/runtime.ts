@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { AgentReport } from "../core/agent-report.ts";
 import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { Digest } from "../core/digest.ts";
@@ -64,6 +65,12 @@ export type RuntimeEvent =
   | { type: "running"; app: string; deploymentId: string }
   | { type: "failed"; app: string; deploymentId: string; failure: DeploymentFailure };
 
+/** Somebody has told the replicas of a dev-hot release to run another digest. */
+export interface AnnotatedDigest {
+  app: string;
+  digest: Digest;
+}
+
 /** What applications will find: artifacts with native modules are checked against it before they are uploaded. */
 export interface RuntimePlatform {
   os: string;
@@ -105,7 +112,7 @@ export interface Connection {
 export interface Runtime {
   readonly kind: "local" | "kubernetes" | "fake";
   /** Begins to observe; what an earlier process of ours left behind is adopted or removed first. */
-  start(observe: (event: RuntimeEvent) => void): Promise<void>;
+  start(observe: (event: RuntimeEvent) => void, onAnnotated?: (told: AnnotatedDigest) => void): Promise<void>;
   /** Throws when applications cannot be run now. */
   check(): Promise<void>;
   platform(): Promise<RuntimePlatform>;
@@ -126,6 +133,8 @@ export interface Runtime {
    * app stops, and starts with the next number. An app that was given nothing yet is left alone.
    */
   scale(app: string, replicas: number): Promise<void>;
+  /** A replica of the app says what became of a digest; false when the app has no such replica. */
+  report?(app: string, report: AgentReport): Promise<boolean>;
   /** Stops and forgets an application; idempotent. */
   remove(app: string): Promise<void>;
   /**

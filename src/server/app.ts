@@ -28,6 +28,7 @@ import { strictJson } from "./middleware/strict-json.ts";
 import { defaultTimeLimits, type TimeLimits, timeLimit } from "./middleware/time-limit.ts";
 import { trace } from "./middleware/trace.ts";
 import { createRouter } from "./router.ts";
+import { agentRoutes } from "./routes/agent.ts";
 import { apiPageRoutes } from "./routes/api-page.ts";
 import { appRoutes } from "./routes/apps.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
@@ -124,6 +125,7 @@ export function createApp(options: AppOptions): OpenAPIHono<ServerEnv> {
   app.route("/artifacts", legacyUploadRoutes);
   app.route("/artifacts", artifactRoutes);
   app.route("/deployments", deploymentRoutes);
+  app.route("/agent", agentRoutes);
   app.route("/tokens", tokenRoutes);
   app.route("/events", eventRoutes);
   app.route("/audit", auditRoutes);

@@ -15,6 +15,8 @@ export interface Caller {
   apps: readonly string[] | undefined;
   /** It runs what it downloads, an agent or a pod: `own` for this server's agents, `pod` for who must pass the gate. */
   runs?: "own" | "pod";
+  /** The pod's name, where its token is bound to it. */
+  replica?: string | undefined;
 }
 
 /** What handlers find in `c.var`. */

@@ -1,13 +1,25 @@
 import { digestOf, put, someBytes } from "./control-plane.ts";
+import { reportOf } from "./pod-tokens.ts";
 import { createSigner } from "./signing.ts";
 import { adminToken, bearer, type GuardedHarness } from "./tokens.ts";
 
 /**
  * Who may: `open` everyone, without a token · `any` every token · `list` every token, each of its own apps · `allApps`
  * tokens that are for all apps · `reads` who may read the app `shop` · `writes` who may change it · `admin` admins ·
- * `hidden` admins, and to all others it is not there · `hiddenWrites` the same, where readers may not ask at all.
+ * `hidden` admins, and to all others it is not there · `hiddenWrites` the same, where readers may not ask at all · `pods` a pod
+ * of the app, and no person.
  */
-export type Rule = "open" | "any" | "list" | "allApps" | "reads" | "writes" | "admin" | "hidden" | "hiddenWrites";
+export type Rule =
+  | "open"
+  | "any"
+  | "list"
+  | "allApps"
+  | "reads"
+  | "writes"
+  | "admin"
+  | "hidden"
+  | "hiddenWrites"
+  | "pods";
 
 /** A request about the app `shop` that succeeds for who may. */
 export interface Sample {
@@ -54,6 +66,8 @@ export const permissionTable: Record<string, Entry> = {
   "health.started": entry("open", "/startupz"),
   "capabilities.show": entry("any", "/capabilities"),
   "metrics.show": entry("allApps", "/metrics"),
+
+  "agent.report": entry("pods", () => ({ path: "/agent/reports", body: reportOf("shop") })),
 
   "apps.list": entry("list", "/apps"),
   // It exists already: who may create it is told so.

@@ -40,41 +40,62 @@ const callers: { caller: string; authorization: string; answers: Partial<Record<
     {
       caller: "a reader",
       authorization: `Bearer ${await make("reader")}`,
-      answers: { writes: "403", admin: "403", hidden: "404", hiddenWrites: "403" },
+      answers: { pods: "403", writes: "403", admin: "403", hidden: "404", hiddenWrites: "403" },
       otherwise: "2xx",
     },
     {
       caller: "a reader of the app",
       authorization: `Bearer ${await make("reader", ["shop", "ghost"])}`,
-      answers: { writes: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "403" },
+      answers: { pods: "403", writes: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "403" },
       otherwise: "2xx",
     },
     {
       caller: "a reader of another app",
       authorization: `Bearer ${await make("reader", ["other"])}`,
-      answers: { reads: "404", writes: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "403" },
+      answers: {
+        pods: "403",
+        reads: "404",
+        writes: "403",
+        admin: "403",
+        allApps: "403",
+        hidden: "404",
+        hiddenWrites: "403",
+      },
       otherwise: "2xx",
     },
     {
       caller: "a deployer",
       authorization: `Bearer ${await make("deployer")}`,
-      answers: { admin: "403", hidden: "404", hiddenWrites: "404" },
+      answers: { pods: "403", admin: "403", hidden: "404", hiddenWrites: "404" },
       otherwise: "2xx",
     },
     {
       caller: "a deployer of the app",
       authorization: `Bearer ${await make("deployer", ["shop"])}`,
-      answers: { admin: "403", allApps: "403", hidden: "404", hiddenWrites: "404" },
+      answers: { pods: "403", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "404" },
       otherwise: "2xx",
     },
     {
       caller: "a deployer of another app",
       authorization: `Bearer ${await make("deployer", ["other"])}`,
-      answers: { reads: "404", writes: "404", admin: "403", allApps: "403", hidden: "404", hiddenWrites: "404" },
+      answers: {
+        pods: "403",
+        reads: "404",
+        writes: "404",
+        admin: "403",
+        allApps: "403",
+        hidden: "404",
+        hiddenWrites: "404",
+      },
       otherwise: "2xx",
     },
-    { caller: "an admin", authorization: `Bearer ${await make("admin")}`, answers: {}, otherwise: "2xx" },
-    { caller: "the environment's admin", authorization: `Bearer ${adminToken}`, answers: {}, otherwise: "2xx" },
+    { caller: "an admin", authorization: `Bearer ${await make("admin")}`, answers: { pods: "403" }, otherwise: "2xx" },
+    {
+      caller: "the environment's admin",
+      authorization: `Bearer ${adminToken}`,
+      answers: { pods: "403" },
+      otherwise: "2xx",
+    },
   ];
 
 interface Operation {
@@ -133,13 +154,17 @@ test.each(operations)("$operationId opens to an agent's token for downloads only
   expect(await ask(method, await sample(aether), `Bearer ${agentToken}`)).toBe(expected);
 });
 
-test.each(operations)("$operationId opens to a pod's token for downloads only", async ({ operationId, method }) => {
-  const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
-  const expected = rule === "open" || operationId === "artifacts.download" ? "2xx" : "401";
-  expect(await ask(method, await sample(aether), `Bearer ${podToken("shop")}`)).toBe(expected);
-  if (operationId !== "artifacts.download") return;
-  expect(await ask(method, await sample(aether), `Bearer ${podToken("other")}`)).toBe("403");
-});
+test.each(operations)(
+  "$operationId opens to a pod's token for downloads and reports only",
+  async ({ operationId, method }) => {
+    const { rule, sample } = permissionTable[operationId] ?? { rule: "any", sample: () => ({ path: "/nowhere" }) };
+    const isForPods = rule === "pods" || operationId === "artifacts.download";
+    const expected = rule === "open" || isForPods ? "2xx" : "401";
+    expect(await ask(method, await sample(aether), `Bearer ${podToken("shop")}`)).toBe(expected);
+    if (!isForPods) return;
+    expect(await ask(method, await sample(aether), `Bearer ${podToken("other")}`)).toBe("403");
+  },
+);
 
 /** The class of the answer; an app that exists already was created by who may. */
 async function ask(

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type HarnessOptions, someBytes } from "../harness/control-plane.ts";
-import { identifyPod, podToken, unknowableToken } from "../harness/pod-tokens.ts";
+import { identifyPod, podToken, reportOf, unknowableToken } from "../harness/pod-tokens.ts";
 import { adminToken, bearer, createGuardedHarness } from "../harness/tokens.ts";
 
 const admin = bearer(adminToken);
@@ -59,4 +59,21 @@ test("a server without pods takes no pod's token", async () => {
   await using aether = await createGuardedHarness();
   const { digest } = await aether.store("shop", someBytes("104"), admin);
   expect((await aether.send("GET", `/artifacts/${digest}/download`, undefined, pod)).status).toBe(401);
+});
+
+test("a pod reports what became of a digest, of itself and of no other, and it is counted", async () => {
+  await using aether = await start();
+  const { reports } = aether.runtime;
+  const report = (body: object) => aether.send("POST", "/agent/reports", body, pod);
+  const failed = reportOf("shop", { outcome: "fail", reason: "health", message: "It answers 500.", log: ["boom"] });
+  expect((await report(reportOf("shop"))).status).toBe(204);
+  expect((await report(failed)).status).toBe(204);
+  expect(reports).toEqual([reportOf("shop"), failed]);
+  expect((await report(reportOf("other"))).status).toBe(403);
+  expect((await report(reportOf("shop", { pod: "shop-another" }))).status).toBe(403);
+  expect((await report({ ...failed, reason: "weather" })).status).toBe(400);
+  expect(reports).toHaveLength(2);
+  const text = await (await fetch(`${aether.api}/metrics`, { headers: admin })).text();
+  expect(text).toContain("dev_hot_refresh_total 1\n");
+  expect(text).toContain('dev_hot_refresh_failure_total{reason="health"} 1\n');
 });

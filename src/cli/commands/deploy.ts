@@ -29,6 +29,10 @@ export default defineCommand({
       type: "boolean",
       description: "Should the release fail, the app's variables become again those of what runs",
     },
+    "dev-hot": {
+      type: "boolean",
+      description: "For development: the next deploy like it loads its code into the replicas that run",
+    },
     build: { type: "boolean", description: "Run scripts.build first" },
     timings: { type: "boolean", description: "Tell how long each stage took (--json always does)" },
     cache: { type: "boolean", default: true, negativeDescription: "Install and compress everything anew" },

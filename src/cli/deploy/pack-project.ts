@@ -32,6 +32,8 @@ export interface DeployPlan {
   /** Says what a deploy would change against what runs. */
   compares: boolean;
   rollbackOnFailure: boolean;
+  /** For development: later code like it is loaded into the replicas while they run. */
+  devHot: boolean;
   detach: boolean;
   build: boolean;
   cache: boolean;
@@ -73,6 +75,7 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
     deploys,
     compares,
     rollbackOnFailure: args["rollback-on-failure"] === true,
+    devHot: args["dev-hot"] === true,
     detach: args.detach === true,
     build: args.build === true,
     cache: args.cache !== false,

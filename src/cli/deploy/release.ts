@@ -76,6 +76,7 @@ async function deploy(
     ...(replicas === undefined ? {} : { replicas }),
     ...(signature === undefined ? {} : { signature }),
     ...(plan.rollbackOnFailure ? { rollback_on_failure: true } : {}),
+    ...(plan.devHot ? { dev_hot: true } : {}),
   };
   const body = { app_name: app, digest, config, ...options };
   const made = () => patient.createDeployment(body, crypto.randomUUID());

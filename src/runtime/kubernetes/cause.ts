@@ -1,4 +1,6 @@
 import type { FailureReason } from "../../core/deployment.ts";
+import { podContainers } from "../../core/pod-agent.ts";
+import { fetcherContainer } from "../../core/pod-hot.ts";
 import type { Pod } from "./world.ts";
 
 /** Why a release does not run, and whose log shows it. */
@@ -29,6 +31,10 @@ export function container({ status }: Pod, name: string): ContainerStatus | unde
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   return all.find((one) => one.name === name);
 }
+
+/** The init container that brings the release, or in dev-hot the sidecar that brings one after another. */
+export const fetchingContainer = ({ spec }: Pod): string =>
+  spec?.initContainers?.some(({ name }) => name === fetcherContainer) ? fetcherContainer : podContainers.fetch;
 
 /** How a container's last finished run ended, and where its log is now. */
 export function lastEnd(pod: Pod, name: string) {

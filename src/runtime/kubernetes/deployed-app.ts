@@ -1,4 +1,6 @@
 import type { DeploymentFailure } from "../../core/deployment.ts";
+import { type Digest, isDigest } from "../../core/digest.ts";
+import { hotAnnotations } from "../../core/pod-hot.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { objects } from "../../k8s/builders/objects.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
@@ -8,14 +10,16 @@ import type { Logger } from "../../telemetry/log.ts";
 import type { Release, RuntimeEvent } from "../runtime.ts";
 import { type Applied, applyObjects, isRefusal } from "./apply-objects.ts";
 import { autoscaledReplicas } from "./autoscaled-replicas.ts";
-import type { Cause, LogPlace } from "./cause.ts";
+import type { LogPlace } from "./cause.ts";
 import { driftOf } from "./drift.ts";
+import { podsOf } from "./hot-verdict.ts";
 import { nodeProblem } from "./image.ts";
 import { lastLines } from "./logs.ts";
 import { type ClusterSettings, newPins, type Pins, parsePins, toAppRelease } from "./pins.ts";
 import { pruneObjects } from "./prune-objects.ts";
 import { toFailure } from "./refusal.ts";
-import { judge, type ReleaseView } from "./verdict.ts";
+import { tellDigest } from "./tell-digest.ts";
+import { type Judgement, judge, type ReleaseView } from "./verdict.ts";
 import { createWorker } from "./worker.ts";
 import type { World, WorldChange } from "./world.ts";
 
@@ -26,6 +30,8 @@ export interface DeployedAppOptions {
   settings: ClusterSettings;
   log: Logger;
   emit: (event: RuntimeEvent) => void;
+  /** Somebody has annotated another digest for the pods of a dev-hot release. */
+  onAnnotated: (digest: Digest) => void;
   /** A release has its verdict: what an old one needed may go. */
   onSettled: () => void;
   /** How long is waited for what may come by itself. */
@@ -53,7 +59,11 @@ export interface DeployedApp {
 interface Candidate {
   release: Release;
   pins: Pins;
+  /** Milliseconds since 1970. */
+  begunAt: number;
 }
+
+type Failed = Extract<Judgement, { is: "failed" }>;
 
 /** The next release is applied at once; until then the one that runs is not applied again. */
 const followedWithinMs = 5_000;
@@ -75,7 +85,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   let pending: Candidate | undefined;
   /** It failed, and nothing ran before: it is kept at no replica. */
   let parked: Candidate | undefined;
-  let failed: { deploymentId: string; failure: DeploymentFailure } | undefined;
+  let failed: { deploymentId: string; digest: Digest; failure: DeploymentFailure } | undefined;
   let applied: { candidate: Candidate; objects: Applied[] } | undefined;
   let isJudging = false;
   let yieldsUntil = Number.NEGATIVE_INFINITY;
@@ -112,10 +122,32 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     if (candidate === parked && world.deployment(app) === undefined) return; // nothing that could be stopped
     const release = await counted(toRelease(candidate));
     const made = objects(release);
-    applied = { candidate, objects: await applyObjects(cluster, made, { app, signal: closing.signal }) };
+    const done = await applyObjects(cluster, made, { app, signal: closing.signal });
+    applied = { candidate, objects: release.devHot ? await withDigest(done, release) : done };
     crashPoint("release-applied");
     await pruneObjects(cluster, made, { namespace: settings.namespace, app });
     log.debug("applied", { version: release.version, digest: release.digest });
+  }
+
+  async function withDigest(objects: Applied[], release: AppRelease): Promise<Applied[]> {
+    const isNew = pending?.release.deploymentId === release.deploymentId;
+    const resourceVersion = await tellDigest(cluster, release, { isNew, signal: closing.signal });
+    if (resourceVersion === undefined) adopt(await annotatedDigest());
+    return objects.map((one) => (one.kind === "Deployment" && resourceVersion ? { ...one, resourceVersion } : one));
+  }
+
+  async function annotatedDigest(): Promise<string | undefined> {
+    const live = await cluster.get({ kind: "Deployment", namespace: settings.namespace, name: app });
+    return live?.metadata?.annotations?.[hotAnnotations.digest];
+  }
+
+  /** One that has failed is left alone: its pods do so as well. */
+  function adopt(annotated = ""): void {
+    const digest = annotated.replace(/^sha256:/, "");
+    if (digest === target()?.release.digest || digest === failed?.digest) return;
+    if (isDigest(digest)) options.onAnnotated(digest);
+    else
+      log.warn("somebody annotated what is no digest, and what runs goes on", { annotated: annotated.slice(0, 100) });
   }
 
   function toRelease(candidate: Candidate): AppRelease {
@@ -131,8 +163,14 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   function mend(change: WorldChange): void {
     const wanted = target();
     if (applied === undefined || applied.candidate !== wanted) return;
-    const drift = driftOf(change, { applied: applied.objects, deploymentId: wanted.release.deploymentId });
+    const { deploymentId, digest, devHot } = wanted.release;
+    const hotDigest = devHot ? digest : undefined;
+    const drift = driftOf(change, { applied: applied.objects, deploymentId, hotDigest });
     if (drift === undefined) return;
+    if (drift === "annotated") {
+      adopt(change.metadata?.annotations?.[hotAnnotations.digest]);
+      return;
+    }
     log.info("somebody changed what was applied", { kind: change.kind, drift });
     if (drift === "foreign") yieldsUntil = performance.now() + foreignMs;
     if (isYielding()) worker.wake(foreignMs);
@@ -158,12 +196,14 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     else if (judgement.readFetchLogOf !== undefined) void readFetchLog(judgement.readFetchLogOf);
   }
 
-  function viewOf({ release }: Candidate): ReleaseView {
+  function viewOf(candidate: Candidate): ReleaseView {
+    const release = toRelease(candidate);
     const isOf = ({ metadata }: { metadata?: { annotations?: Record<string, string> } }) =>
-      metadata?.annotations?.["aether.dev/deployment"] === release.deploymentId;
+      metadata?.annotations?.["aether.dev/deployment"] === podsOf(release);
     const pods = world.pods(app).filter(isOf);
     return {
-      release: toRelease(pending as Candidate),
+      release,
+      begunAt: candidate.begunAt,
       deployment: world.deployment(app),
       replicaSet: world.replicaSets(app).find(({ spec }) => isOf(spec?.template ?? {})),
       pods,
@@ -181,18 +221,21 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     options.onSettled();
   }
 
-  async function conclude(candidate: Candidate, { reason, message, log: place }: Cause): Promise<void> {
+  async function conclude(
+    candidate: Candidate,
+    { reason, message, log: place, lines: said = [] }: Failed,
+  ): Promise<void> {
     isJudging = true;
-    const lines = place ? await read(place) : [];
+    const lines = place ? await read(place) : said;
     isJudging = false;
     if (pending === candidate) fail(candidate, { reason, message, log: lines });
     else judgeNow();
   }
 
   function fail(candidate: Candidate, failure: DeploymentFailure): void {
-    const { deploymentId, version } = candidate.release;
+    const { deploymentId, version, digest } = candidate.release;
     log.warn("a release failed", { version, reason: failure.reason, why: failure.message });
-    failed = { deploymentId, failure };
+    failed = { deploymentId, digest, failure };
     pending = undefined;
     if (settled === undefined) parked = candidate;
     verdicts.push({ type: "failed", app, deploymentId, failure });
@@ -219,15 +262,16 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   }
 
   function begin(release: Release, pins: Pins): void {
-    const { deploymentId } = release;
+    const { deploymentId, digest } = release;
     const problem = nodeProblem(pins.image, release.config?.node);
-    pending = { release, pins };
+    pending = { release, pins, begunAt: Date.now() };
+    failed = undefined;
     if (problem === undefined) {
       worker.wake();
       return;
     }
     pending = undefined;
-    failed = { deploymentId, failure: { reason: "unschedulable", message: problem, log: [] } };
+    failed = { deploymentId, digest, failure: { reason: "unschedulable", message: problem, log: [] } };
     emit({ type: "failed", app, deploymentId, failure: failed.failure });
   }
 
@@ -245,7 +289,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
       }
       const pins = known?.pins ?? parsePins(release.pins) ?? newPins(settings, release);
       if (release.established) {
-        settled = known ?? { release, pins };
+        settled = known ?? { release, pins, begunAt: Date.now() };
         if (known === pending) pending = undefined;
         return worker.wake(followed ? followedWithinMs : 0);
       }

@@ -1,14 +1,15 @@
-import { parsePodVerdict, podContainers } from "../../core/pod-agent.ts";
+import { parsePodVerdict } from "../../core/pod-agent.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { runtimeImage } from "../../k8s/builders/image.ts";
-import { type Cause, lastEnd, unstartable } from "./cause.ts";
+import { type Cause, fetchingContainer, type LogPlace, lastEnd, unstartable } from "./cause.ts";
 import type { Pod } from "./world.ts";
 
 /** Why the init container does not bring the release, or undefined while it may. */
 export function fetchFailure(pod: Pod, release: AppRelease): Cause | undefined {
-  const cannot = unstartable(pod, podContainers.fetch);
+  const name = fetchingContainer(pod);
+  const cannot = unstartable(pod, name);
   if (cannot) return cannot;
-  const end = lastEnd(pod, podContainers.fetch);
+  const end = lastEnd(pod, name);
   if (end === undefined || end.ended.exitCode === 0) return undefined;
   const { ended, restarts, log } = end;
   const verdict = parsePodVerdict(ended.message ?? "");
@@ -29,7 +30,7 @@ export function fetchFailure(pod: Pod, release: AppRelease): Cause | undefined {
 }
 
 /** The agent asks for ever while the server is away; it says so in its log. */
-export function waitingForServer(lines: string[], pod: string): Cause | undefined {
+export function waitingForServer(lines: string[], place: Omit<LogPlace, "previous">): Cause | undefined {
   const [, why] = /^\[fetcher\] waiting [^:]*: (.*)$/.exec(lines.at(-1) ?? "") ?? [];
   if (why === undefined) return undefined;
   const told = /[.!?]$/.test(why) ? why : `${why}.`;
@@ -37,6 +38,6 @@ export function waitingForServer(lines: string[], pod: string): Cause | undefine
   return {
     reason: "server_unreachable",
     message: `The pod does not reach this server or its storage: ${told} Check ${variable}.`,
-    log: { pod, container: podContainers.fetch, previous: false },
+    log: { ...place, previous: false },
   };
 }

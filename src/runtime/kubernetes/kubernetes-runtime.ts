@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
+import { formatReport, reportAnnotation } from "../../core/agent-report.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
 import type { Cluster } from "../../k8s/cluster.ts";
 import { AetherError, messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../telemetry/log.ts";
-import type { Runtime, RuntimeEvent } from "../runtime.ts";
+import type { AnnotatedDigest, Runtime, RuntimeEvent } from "../runtime.ts";
 import { appUrl } from "./app-url.ts";
 import { collect } from "./collect.ts";
 import { createDeployedApp, type DeployedApp } from "./deployed-app.ts";
+import { loadedBy } from "./hot-verdict.ts";
 import { libcOf } from "./image.ts";
 import { findNodes, type Nodes } from "./nodes.ts";
 import { type ClusterSettings, newPins } from "./pins.ts";
@@ -61,6 +63,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
   let knownNodes: Nodes | undefined;
   let collecting: Promise<void> = Promise.resolve();
   let observe: (event: RuntimeEvent) => void = () => undefined;
+  let annotated: (told: AnnotatedDigest) => void = () => undefined;
 
   function seen(): World {
     if (world) return world;
@@ -77,6 +80,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
         settings,
         log,
         emit: (event) => observe(event),
+        onAnnotated: (digest) => annotated({ app, digest }),
         onSettled: collectSoon,
         patienceMs: startTimeoutMs,
       });
@@ -129,8 +133,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
 
   return {
     kind: "kubernetes",
-    async start(observer) {
+    async start(observer, onAnnotated = () => undefined) {
       observe = observer;
+      annotated = onAnnotated;
       await assertUsable(cluster, { namespace, log });
       world = watchWorld(cluster, {
         namespace,
@@ -174,6 +179,15 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       await removing.get(release.app); // one of the same name was removed just now
       deployedApp(release.app).apply(release, followed);
     },
+    async report(app, report) {
+      const names = seen()
+        .pods(app)
+        .map(({ metadata }) => metadata?.name);
+      if (!names.includes(report.pod)) return false;
+      const annotations = { [reportAnnotation]: formatReport(report) };
+      await cluster.patch({ kind: "Pod", namespace, name: report.pod }, { metadata: { annotations } });
+      return true;
+    },
     async withdraw(app, deploymentId) {
       apps.get(app)?.withdraw(deploymentId);
     },
@@ -205,7 +219,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
         const release = apps.get(app)?.wanted().find(isReleaseOf(pod));
         return release && podCause(pod, { release, warnings, patience });
       };
-      return toReplicas(pods, { causeOf, stagesOf: seen().stages });
+      const loadedOf = (pod: Pod) => loadedBy(pod, apps.get(app)?.wanted() ?? []);
+      return toReplicas(pods, { causeOf, stagesOf: seen().stages, loadedOf });
     },
     checkLogs: podLogs.check,
     logs: podLogs.read,

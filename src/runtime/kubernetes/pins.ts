@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { AppRelease } from "../../k8s/builders/app-release.ts";
+import type { AppRelease, DevHot } from "../../k8s/builders/app-release.ts";
 import { currentBuilder } from "../../k8s/builders/objects.ts";
 import type { Release, UnpinnedRelease } from "../runtime.ts";
 import { nodeMajor } from "./image.ts";
@@ -14,6 +14,9 @@ export interface ClusterSettings {
   nodeSelector?: Record<string, string> | undefined;
   tolerations?: AppRelease["tolerations"];
   graceSeconds: number;
+  /** Of a dev-hot pod's fetcher: seconds between two looks, and how often a download is tried. */
+  fetchIntervalSec?: number;
+  fetchMaxRetries?: number;
   /** Where downloads may be redirected to. */
   storageOrigins: string[];
   /** PEM: who else may have issued the certificates of the server and of storage. */
@@ -31,6 +34,14 @@ const pinsSchema = z.object({
   node_selector: z.record(z.string(), z.string()).optional(),
   tolerations: z.array(z.record(z.string(), z.string())).optional(),
   grace_seconds: z.number(),
+  /** Of a dev-hot release: the one that its pods were made with, which is itself or an earlier one. */
+  hot: z
+    .object({
+      base: z.object({ deployment_id: z.string(), version: z.number(), digest: z.string() }),
+      fetch_interval_sec: z.number().optional(),
+      fetch_max_retries: z.number().optional(),
+    })
+    .optional(),
   /** Names the Secret of the variables (`k8s/builders/secret.ts`). */
   env_key: z.string(),
 });
@@ -39,7 +50,10 @@ const pinsSchema = z.object({
 export type Pins = z.output<typeof pinsSchema>;
 
 /** Of this server, now: a deploy, a restart and a rollback alike take its agent and its settings. */
-export function newPins(settings: ClusterSettings, { app, config }: Pick<UnpinnedRelease, "app" | "config">): Pins {
+export function newPins(settings: ClusterSettings, release: Omit<UnpinnedRelease, "replicas">): Pins {
+  const reloaded = release.devHot ? parsePins(release.reloads) : undefined;
+  if (reloaded?.hot) return reloaded; // the same pods, or there would be others
+  const { app, config } = release;
   const { ingress, nodeSelector, tolerations, runtimeImage } = settings;
   return {
     builder: currentBuilder,
@@ -53,7 +67,16 @@ export function newPins(settings: ClusterSettings, { app, config }: Pick<Unpinne
     ...(nodeSelector && { node_selector: nodeSelector }),
     ...(tolerations && { tolerations: tolerations.map((one) => ({ ...one }) as Record<string, string>) }),
     grace_seconds: settings.graceSeconds,
+    ...(release.devHot && { hot: hotPins(settings, release) }),
     env_key: randomBytes(32).toString("hex"),
+  };
+}
+
+function hotPins({ fetchIntervalSec, fetchMaxRetries }: ClusterSettings, release: Omit<UnpinnedRelease, "replicas">) {
+  return {
+    base: { deployment_id: release.deploymentId, version: release.version, digest: release.digest },
+    fetch_interval_sec: fetchIntervalSec,
+    fetch_max_retries: fetchMaxRetries,
   };
 }
 
@@ -94,6 +117,7 @@ export function toAppRelease(
       limits: { memory: config.resources.memory },
     },
     env: { values: release.env, nameKey: pins.env_key },
+    devHot: release.devHot && pins.hot ? toDevHot(release, pins.hot) : undefined,
     replicas: release.replicas,
     graceSeconds: pins.grace_seconds,
     serviceType: pins.service_type,
@@ -101,5 +125,14 @@ export function toAppRelease(
     nodeSelector: pins.node_selector,
     tolerations: pins.tolerations,
     certificateAuthorities: settings.certificateAuthorities,
+  };
+}
+
+function toDevHot({ digest, downloadUrl }: Release, hot: NonNullable<Pins["hot"]>): DevHot {
+  const { deployment_id: deploymentId, version, digest: first } = hot.base;
+  return {
+    base: { deploymentId, version, digest: first, downloadUrl: downloadUrl.replace(digest, first) },
+    fetchIntervalSec: hot.fetch_interval_sec,
+    fetchMaxRetries: hot.fetch_max_retries,
   };
 }

@@ -2,7 +2,7 @@ import { isDigest } from "../../core/digest.ts";
 import { podContainers } from "../../core/pod-agent.ts";
 import type { Stages } from "../../core/replica-stages.ts";
 import type { ReplicaStatus } from "../runtime.ts";
-import { type Cause, container } from "./cause.ts";
+import { type Cause, container, fetchingContainer } from "./cause.ts";
 import type { Pod } from "./world.ts";
 
 /** What a pod's own status does not tell. */
@@ -10,9 +10,11 @@ export interface PodKnowledge {
   /** Why it does not serve. */
   causeOf(pod: Pod): Cause | undefined;
   stagesOf(pod: Pod): Stages | undefined;
+  /** What it has loaded since it was made. */
+  loadedOf(pod: Pod): Pick<ReplicaStatus, "digest" | "version"> | undefined;
 }
 
-const nothingKnown: PodKnowledge = { causeOf: () => undefined, stagesOf: () => undefined };
+const nothingKnown: PodKnowledge = { causeOf: () => undefined, stagesOf: () => undefined, loadedOf: () => undefined };
 
 /** The pods of an application as replicas, newest release first. */
 export function toReplicas(pods: Pod[], known: PodKnowledge = nothingKnown): ReplicaStatus[] {
@@ -22,11 +24,11 @@ export function toReplicas(pods: Pod[], known: PodKnowledge = nothingKnown): Rep
     .sort((one, other) => other.version - one.version || (one.name < other.name ? -1 : 1));
 }
 
-function toReplica(pod: Pod, { causeOf, stagesOf }: PodKnowledge): ReplicaStatus | undefined {
+function toReplica(pod: Pod, { causeOf, stagesOf, loadedOf }: PodKnowledge): ReplicaStatus | undefined {
   const { name = "", annotations = {}, creationTimestamp = "" } = pod.metadata ?? {};
   const digest = annotations["aether.dev/digest"] ?? "";
   if (!isDigest(digest)) return undefined; // somebody's own pod with our label
-  const restarts = [podContainers.fetch, podContainers.app].map((one) => container(pod, one)?.restartCount ?? 0);
+  const restarts = [fetchingContainer(pod), podContainers.app].map((one) => container(pod, one)?.restartCount ?? 0);
   const state = stateOf(pod, creationTimestamp);
   const cause = state.state === "running" || state.state === "stopping" ? undefined : causeOf(pod);
   const stages = stagesOf(pod);
@@ -34,6 +36,7 @@ function toReplica(pod: Pod, { causeOf, stagesOf }: PodKnowledge): ReplicaStatus
     name,
     digest,
     version: Number(annotations["aether.dev/version"]),
+    ...loadedOf(pod),
     ...state,
     ...(stages && { stages }),
     ...(cause && { failure: { reason: cause.reason, message: cause.message, log: [] } }),

@@ -1,8 +1,8 @@
-import { podContainers } from "../../core/pod-agent.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { appFailure } from "./app-failure.ts";
-import { type Cause, container, type Patience } from "./cause.ts";
+import { type Cause, container, fetchingContainer, type Patience } from "./cause.ts";
 import { fetchFailure, waitingForServer } from "./fetch-failure.ts";
+import { isReload, judgeReports } from "./hot-verdict.ts";
 import type { Deployment, Pod, ReplicaSet, Warning } from "./world.ts";
 
 /** What the cluster shows of one release. */
@@ -13,17 +13,25 @@ export interface ReleaseView {
   replicaSet: ReplicaSet | undefined;
   pods: Pod[];
   warnings: Warning[];
+  /** Milliseconds since 1970: when it was first wanted by this server. */
+  begunAt?: number;
   /** The last lines of init containers that have run for long, by pod. */
   fetchLogs?: ReadonlyMap<string, string[]>;
 }
 
 /** `unknown` is nothing yet; `pod` of it: the last lines of its init container would tell more. */
-export type Judgement = { is: "running" } | ({ is: "failed" } & Cause) | { is: "unknown"; readFetchLogOf?: string };
+export type Judgement =
+  | { is: "running" }
+  | ({ is: "failed"; lines?: string[] } & Cause)
+  | { is: "unknown"; readFetchLogOf?: string };
 
 /** What the cluster's state says of a release, however it came about: the same state is always judged the same. */
 export function judge(view: ReleaseView, patience: Patience): Judgement {
-  if (isAvailable(view)) return { is: "running" };
   const { release, pods, warnings } = view;
+  if (release.devHot) {
+    const said = judgeReports(view, patience);
+    if (said.is !== "unknown" || isReload(release)) return said;
+  } else if (isAvailable(view)) return { is: "running" };
   const live = pods.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
   for (const pod of live) {
     const cause = podCause(pod, { release, warnings, patience });
@@ -72,7 +80,7 @@ function unscheduled({ status }: Pod, { now, forMs }: Patience): Cause | undefin
 
 /** Volumes, the network, a missing Secret: what only events tell, and what may pass. */
 function unstarted(pod: Pod, warnings: Warning[], { now, forMs }: Patience): Cause | undefined {
-  const { state, lastState } = container(pod, podContainers.fetch) ?? {};
+  const { state, lastState } = container(pod, fetchingContainer(pod)) ?? {};
   const isScheduled = pod.status?.conditions?.some(({ type, status }) => type === "PodScheduled" && status === "True");
   if (!isScheduled || state?.running || state?.terminated || lastState?.terminated) return undefined;
   const { startTime } = pod.status ?? {};
@@ -110,11 +118,11 @@ function overdue({ deployment, replicaSet }: ReleaseView): Cause | undefined {
 function fetching(pods: Pod[], { fetchLogs }: ReleaseView, patience: Patience): Judgement {
   for (const pod of pods) {
     const name = pod.metadata?.name ?? "";
-    const startedAt = container(pod, podContainers.fetch)?.state?.running?.startedAt;
+    const startedAt = container(pod, fetchingContainer(pod))?.state?.running?.startedAt;
     if (startedAt === undefined || patience.now - Date.parse(startedAt) < patience.forMs) continue;
     const lines = fetchLogs?.get(name);
     if (lines === undefined) return { is: "unknown", readFetchLogOf: name };
-    const cause = waitingForServer(lines, name);
+    const cause = waitingForServer(lines, { pod: name, container: fetchingContainer(pod) });
     if (cause) return { is: "failed", ...cause };
   }
   return { is: "unknown" };

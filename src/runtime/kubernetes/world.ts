@@ -63,7 +63,14 @@ export interface WorldOptions {
 
 const ours = "aether.dev/app";
 /** Without these an application's next pod would not start, or nobody would reach it. Of their content nothing is asked. */
-const watchedForLoss: KindName[] = ["Secret", "ServiceAccount", "PodDisruptionBudget", "Ingress", "Role", "RoleBinding"];
+const watchedForLoss: KindName[] = [
+  "Secret",
+  "ServiceAccount",
+  "PodDisruptionBudget",
+  "Ingress",
+  "Role",
+  "RoleBinding",
+];
 
 /** Begins to watch. */
 export function watchWorld(cluster: Cluster, { namespace, log, onChange, onAgentGone }: WorldOptions): World {

@@ -9,6 +9,8 @@ import { AetherError } from "../../lib/errors.ts";
 import type { Caller, ServerEnv } from "../context.ts";
 import { socketToken } from "../web-socket.ts";
 
+/** What a pod may send: what became of a digest. */
+const reportPath = "/agent/reports";
 /** What an agent, of this server or in a pod, may ask: the bytes it was told to run, and nothing else. */
 const agentPath = /^\/artifacts\/[0-9a-f]{64}\/download$/;
 const anyone: Caller = { id: "anonymous", name: "anonymous", role: "admin", apps: undefined };
@@ -36,7 +38,8 @@ export function authenticate({ tokens, lookup, required, agentToken, identifyPod
     const configured = isAgent ? agent : findConfigured(tokens, hash);
     const made = configured || secret === undefined ? undefined : await lookup.find(secret);
     const problem = made && tokenProblem(made, c.var.control.now());
-    const pod = mayBeAgent && !configured && !made && secret ? await identifyPod?.(secret) : undefined;
+    const mayBePod = mayBeAgent || (c.req.method === "POST" && c.req.path === reportPath);
+    const pod = mayBePod && !configured && !made && secret ? await identifyPod?.(secret) : undefined;
     const caller =
       configured ?? (pod && podCaller(pod)) ?? (made && problem === undefined ? callerOf(made) : undefined);
     if (caller === undefined && required) {
@@ -65,13 +68,14 @@ function findConfigured(tokens: ApiToken[], hash: string): Caller | undefined {
   return found && { id: `env:${found.hash.slice(0, 12)}`, name: found.name, role: found.role, apps: undefined };
 }
 
-/** Reads that app's artifacts and no more, by the path above. */
-const podCaller = ({ app, pod = app }: PodIdentity): Caller => ({
+/** Reads that app's artifacts, tells of itself, and no more, by the paths above. */
+const podCaller = ({ app, pod }: PodIdentity): Caller => ({
   id: `pod:${app}`,
-  name: `pod ${pod}`,
+  name: `pod ${pod ?? app}`,
   role: "reader",
   apps: [app],
   runs: "pod",
+  replica: pod,
 });
 
 const callerOf = ({ id, name, role, apps }: Token): Caller => ({
