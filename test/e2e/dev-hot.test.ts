@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "bun";
+import { askService } from "../harness/ask-service.ts";
 import { runJson } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { longKubernetesTier } from "../harness/kubernetes.ts";
@@ -51,9 +52,7 @@ async function startHot() {
       waitFor(
         `both replicas to answer ${text}`,
         async () => {
-          const said = await Promise.all(
-            Array.from({ length: 10 }, async () => (await fetch(url, { keepalive: false })).text()),
-          );
+          const said = await Promise.all(Array.from({ length: 10 }, async () => (await askService(url)).text()));
           return said.every((one) => one === text);
         },
         tenSeconds,

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import type { V1SubjectAccessReview } from "@kubernetes/client-node";
+import { askService } from "../harness/ask-service.ts";
 import { runJson } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { longKubernetesTier } from "../harness/kubernetes.ts";
@@ -37,7 +38,7 @@ testOnKubernetes(
     await cluster.remove({ kind: "Pod", namespace, name: first?.metadata?.name ?? "" });
     const anew = await waitFor("another pod that is ready", () => readyOther(platform, first?.metadata?.uid), patient);
     expect(anew.status?.initContainerStatuses?.[0]?.restartCount).toBe(0);
-    const answer = async () => (await fetch(await urlOf(platform, "shop"))).text();
+    const answer = async () => (await askService(await urlOf(platform, "shop"))).text();
     expect(await answer()).toBe("v1");
   },
   150_000,
@@ -118,7 +119,7 @@ testOnKubernetes(
     await using platform = await createKubernetesServer();
     const { user, client: env, cluster, namespace } = platform;
     await runJson(user, ["deploy", await project(user.path, "probe", probing)], { env });
-    const found = (await (await fetch(`${await urlOf(platform, "probe")}/${namespace}`)).json()) as Record<
+    const found = (await (await askService(`${await urlOf(platform, "probe")}/${namespace}`)).json()) as Record<
       string,
       unknown
     >;

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { askService } from "../harness/ask-service.ts";
 import { createUser, runJson, type User } from "../harness/binary.ts";
 import { writeFiles } from "../harness/files.ts";
 import { kubernetesTier } from "../harness/kubernetes.ts";
@@ -34,7 +35,7 @@ testOnKubernetes(
     const { url } = first.json;
     expect(url).toMatch(/^http:.*:3\d{4}$/);
     expect(first.json).toMatchObject({ status: "running", version: 1 });
-    expect(await (await fetch(url)).text()).toBe("v1");
+    expect(await (await askService(url)).text()).toBe("v1");
     const replicas = async () => (await runJson(user, ["status", "shop"], { env })).json.running.replicas;
     expect(await running(replicas)).toBe(2); // the command waited for both
     expect((await user.run(["logs", "shop"], { env })).stdout).toContain("asked /\n");
@@ -82,7 +83,7 @@ testOnKubernetes(
     expect(broken.json.message).toContain("`node server.js` exited with code 1, ");
     expect(broken.stderr).toContain("Error: no database");
     expect(broken.stderr).toContain("about to throw");
-    expect(await (await fetch(first.json.url)).text()).toBe("v1");
+    expect(await (await askService(first.json.url)).text()).toBe("v1");
     await waitFor(
       "the pods of the broken release to go",
       async () => {
@@ -91,7 +92,7 @@ testOnKubernetes(
       },
       slow,
     );
-    expect(await (await fetch(first.json.url)).text()).toBe("v1");
+    expect(await (await askService(first.json.url)).text()).toBe("v1");
   },
   120_000,
 );
@@ -116,7 +117,7 @@ testOnKubernetes(
     await waitFor("the release to be applied again", () => again.logSoFar().includes('"message":"applied"'), slow);
     expect(await versions()).toEqual(before);
     expect((await runJson(user, ["status", "shop"], { env })).json.running.digest).toBe(json.digest);
-    expect(await (await fetch(json.url)).text()).toBe("v1");
+    expect(await (await askService(json.url)).text()).toBe("v1");
   },
   120_000,
 );

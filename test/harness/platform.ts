@@ -1,4 +1,5 @@
 import { describe } from "bun:test";
+import { askService } from "./ask-service.ts";
 import { createUser, startServe, type User } from "./binary.ts";
 import { longKubernetesTier } from "./kubernetes.ts";
 import { createKubernetesServer, serveKubernetes } from "./kubernetes-server.ts";
@@ -66,7 +67,7 @@ async function openOnKubernetes(env: Record<string, string> = {}): Promise<Platf
     client,
     server: () => server,
     route,
-    ask: async (app, path = "/") => fetch((await route(app, path)).url, { keepalive: false }),
+    ask: async (app, path = "/") => askService((await route(app, path)).url),
     urlOf: () => /^http:\/\/[0-9.]+:3\d{4}$/,
     async killAndRestart(more = {}) {
       await server.kill();
