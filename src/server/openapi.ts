@@ -49,8 +49,17 @@ export const failures = {
   503: failure("A part of the server is unavailable"),
 } as const;
 
+/** A whole number in a query. `Number` alone would take nothing at all for 0, and `0x10` for 16. */
+export const queryNumber = (minimum: number, maximum: number) =>
+  z
+    .preprocess(
+      (text) => (typeof text === "string" && !/^-?\d+(\.\d+)?$/.test(text) ? Number.NaN : text),
+      z.coerce.number().int().min(minimum).max(maximum),
+    )
+    .openapi({ type: "integer", minimum, maximum });
+
 /** `limit` and `offset` of a list. */
 export const pageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  offset: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
+  limit: queryNumber(1, 1000).default(100),
+  offset: queryNumber(0, 1_000_000_000).default(0),
 });

@@ -7,6 +7,8 @@ test.each([
   ["GET", "/apps?limit=x", undefined, '"limit" is not valid: it must be a number.'],
   ["GET", "/apps?limit=0", undefined, '"limit" is not valid: it must be at least 1.'],
   ["GET", "/apps?limit=1001", undefined, '"limit" is not valid: it must be at most 1000.'],
+  ["GET", "/apps?offset=", undefined, '"offset" is not valid: it must be a number.'],
+  ["GET", "/apps?offset=0x10", undefined, '"offset" is not valid: it must be a number.'],
   ["GET", "/apps?limit=1.5", undefined, '"limit" is not valid: it must be a whole number.'],
   ["GET", "/audit?action=x", undefined, '"action" is not valid: it must be an action such as deployment.failed.'],
   [

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { findReplica, findRunnable } from "../../control/sessions.ts";
 import { reachableApp, writableApp } from "../access.ts";
-import { failures, switching } from "../openapi.ts";
+import { failures, queryNumber, switching } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { appParam } from "../schemas/fields.ts";
 import { serveCommand, serveConnection } from "../session.ts";
@@ -42,13 +42,7 @@ const forward = createRoute({
     params: appParam,
     query: z.object({
       replica,
-      port: z.coerce
-        .number()
-        .int()
-        .min(1)
-        .max(65_535)
-        .optional()
-        .openapi({ description: "Absent: where the application listens" }),
+      port: queryNumber(1, 65_535).optional().openapi({ description: "Absent: where the application listens" }),
     }),
   },
   responses: { ...failures, 101: switching },

@@ -1,13 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { LogLine } from "../../core/log-line.ts";
 import { sincePattern } from "../../lib/durations.ts";
+import { queryNumber } from "../openapi.ts";
 
 const flag = z.enum(["0", "1", "true", "false"]).optional();
 
 /** Which lines, and how they are sent. */
 export const logQuery = z.object({
   follow: flag,
-  tail_lines: z.coerce.number().int().min(0).max(100_000).optional(),
+  tail_lines: queryNumber(0, 100_000).optional(),
   since: z.string().openapi({ pattern: sincePattern, example: "5m" }).optional(),
   container: z
     .string()
