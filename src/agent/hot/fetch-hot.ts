@@ -11,6 +11,7 @@ import { followDeployment } from "./follow-deployment.ts";
 import preload from "./preload.cjs" with { type: "text" };
 import { createRefresher, type Refreshed } from "./refresher.ts";
 import { createReporter } from "./reporter.ts";
+import { removeOld } from "./slots.ts";
 import { readWish } from "./wish.ts";
 
 /** So long the API server is waited for, before a pod begins with what it knows itself. */
@@ -27,6 +28,7 @@ export async function fetchHot(env: Record<string, string | undefined>): Promise
   try {
     wanted = parseHotVariables(env);
     await prepareControl(wanted);
+    await removeOld(wanted.workspace);
     return await followAndRefresh(wanted, stopping.signal);
   } catch (error) {
     if (stopping.signal.aborted) return 143;

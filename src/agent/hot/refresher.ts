@@ -4,13 +4,14 @@ import type { AgentReport } from "../../core/agent-report.ts";
 import type { Digest } from "../../core/digest.ts";
 import { formatMarker, type HotMarker } from "../../core/hot-markers.ts";
 import { type HotFetch, hotNames } from "../../core/pod-hot.ts";
+import { messageOf } from "../../lib/errors.ts";
 import { leaveVerdict, say } from "../pod-words.ts";
 import { fetchVersion } from "./fetch-version.ts";
 import { followFile } from "./follow-file.ts";
 import { outcomeOf } from "./outcome-of.ts";
 import { readStatus } from "./read-status.ts";
 import { NotServing, toRefreshFailure } from "./refresh-failure.ts";
-import { freeSlot } from "./slots.ts";
+import { emptySlots, freeSlot } from "./slots.ts";
 import { readWish, type WantedVersion, type Wish, writeJson } from "./wish.ts";
 
 /** Brings the digest that is wanted into service, one at a time. */
@@ -38,6 +39,7 @@ export function createRefresher(
   let target: Digest | undefined;
   let turn = new AbortController();
   let isBaseTried = false;
+  let isTidying = false;
   let wake: () => void = () => undefined;
 
   async function save(next: Wish): Promise<void> {
@@ -106,6 +108,18 @@ export function createRefresher(
     return [...own, ...(readStatus(statusPath)?.busy ?? [])];
   }
 
+  /** Beside whatever comes next: a failure costs room and time, and the next digest tells of it. */
+  function tidy(): void {
+    if (isTidying || wish.current === undefined || readStatus(statusPath) === undefined) return;
+    isTidying = true;
+    const keep = [...busy(), ...(wish.previous ? [wish.previous.folder] : [])];
+    emptySlots(wanted.workspace, keep)
+      .catch((error) => say(`a slot could not be emptied: ${messageOf(error)}`))
+      .finally(() => {
+        isTidying = false;
+      });
+  }
+
   async function fail(digest: Digest, error: unknown, ms: number): Promise<void> {
     const { reason, message, log } = toRefreshFailure(error);
     if (digest === wanted.digest) isBaseTried = true;
@@ -149,6 +163,7 @@ export function createRefresher(
         await reconsider();
         const digest = nextDigest();
         if (digest === undefined) {
+          tidy();
           await woken;
           continue;
         }

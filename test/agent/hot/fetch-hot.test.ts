@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { existsSync, readlinkSync } from "node:fs";
-import { readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hotNames } from "../../../src/core/pod-hot.ts";
 import { refusal } from "../../harness/api-server.ts";
@@ -344,4 +344,24 @@ test("a control plane that is away is waited for, and an annotation made meanwhi
   pod.store.refusals.delete(two);
   expect(await pod.outcome(two)).toContain("REFRESH_OK");
   expect(await pod.get()).toBe("two");
+});
+
+test("slots that nobody needs are emptied, and those that serve or may be gone back to are not", async () => {
+  await using pod = await createHotPod(busyApp("v0"), { drainSec: 1 });
+  await pod.outcome(pod.base);
+  const slots = async () => (await readdir(pod.paths.workspace)).filter((name) => /^[abcd]$/.test(name));
+  const last = [pod.base];
+  for (let version = 1; version <= 6; version += 1) {
+    const digest = await pod.add(busyApp(`v${version}`));
+    last.push(digest);
+    pod.annotate(digest);
+    await pod.outcome(digest);
+  }
+  await waitFor("two slots to be left", async () => (await slots()).length === 2);
+  const digests = (await slots()).map(
+    async (name) =>
+      JSON.parse(await readFile(join(pod.paths.workspace, name, ".aether", "unpacked.json"), "utf8")).digest,
+  );
+  expect((await Promise.all(digests)).sort()).toEqual(last.slice(-2).sort());
+  expect((await readdir(pod.paths.workspace)).filter((name) => name.startsWith(".aether-old"))).toEqual([]);
 });
