@@ -1,5 +1,5 @@
 import type { DeploymentFailure } from "../../core/deployment.ts";
-import { type Digest, isDigest } from "../../core/digest.ts";
+import type { Digest } from "../../core/digest.ts";
 import { hotAnnotations } from "../../core/pod-hot.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { objects } from "../../k8s/builders/objects.ts";
@@ -10,15 +10,14 @@ import type { Logger } from "../../telemetry/log.ts";
 import type { Release, RuntimeEvent } from "../runtime.ts";
 import { type Applied, applyObjects, isRefusal } from "./apply-objects.ts";
 import { autoscaledReplicas } from "./autoscaled-replicas.ts";
-import type { LogPlace } from "./cause.ts";
 import { driftOf } from "./drift.ts";
 import { podsOf } from "./hot-verdict.ts";
 import { nodeProblem } from "./image.ts";
-import { lastLines } from "./logs.ts";
+import { logReader } from "./logs.ts";
 import { type ClusterSettings, newPins, type Pins, parsePins, toAppRelease } from "./pins.ts";
 import { pruneObjects } from "./prune-objects.ts";
 import { toFailure } from "./refusal.ts";
-import { tellDigest } from "./tell-digest.ts";
+import { annotatedDigest, tellDigest } from "./tell-digest.ts";
 import { type Judgement, judge, type ReleaseView } from "./verdict.ts";
 import { createWorker } from "./worker.ts";
 import type { World, WorldChange } from "./world.ts";
@@ -70,7 +69,6 @@ const followedWithinMs = 5_000;
 /** Another server put another release there, or removed it: it knows more, most likely, and the database soon tells us. */
 const foreignMs = 15_000;
 const refusedMs = 30_000;
-const logLines = 50;
 
 /**
  * A Deployment holds one release. While a new one is pending, that is it, and Kubernetes keeps the old pods until a new one
@@ -95,6 +93,7 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
   const unseen: WorldChange[] = [];
   let isApplying = false;
   const fetchLogs = new Map<string, string[]>();
+  const read = logReader(cluster, { namespace: settings.namespace, log });
 
   const target = (): Candidate | undefined => pending ?? settled ?? parked;
   const isYielding = (): boolean => performance.now() < yieldsUntil;
@@ -131,23 +130,16 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
 
   async function withDigest(objects: Applied[], release: AppRelease): Promise<Applied[]> {
     const isNew = pending?.release.deploymentId === release.deploymentId;
-    const resourceVersion = await tellDigest(cluster, release, { isNew, signal: closing.signal });
-    if (resourceVersion === undefined) adopt(await annotatedDigest());
-    return objects.map((one) => (one.kind === "Deployment" && resourceVersion ? { ...one, resourceVersion } : one));
-  }
-
-  async function annotatedDigest(): Promise<string | undefined> {
-    const live = await cluster.get({ kind: "Deployment", namespace: settings.namespace, name: app });
-    return live?.metadata?.annotations?.[hotAnnotations.digest];
+    const told = await tellDigest(cluster, release, { isNew, signal: closing.signal });
+    if ("annotated" in told) adopt(told.annotated);
+    return objects.map((one) => (one.kind === "Deployment" && "resourceVersion" in told ? { ...one, ...told } : one));
   }
 
   /** One that has failed is left alone: its pods do so as well. */
   function adopt(annotated = ""): void {
-    const digest = annotated.replace(/^sha256:/, "");
-    if (digest === target()?.release.digest || digest === failed?.digest) return;
-    if (isDigest(digest)) options.onAnnotated(digest);
-    else
-      log.warn("somebody annotated what is no digest, and what runs goes on", { annotated: annotated.slice(0, 100) });
+    const digest = annotatedDigest(annotated);
+    if (digest === undefined) log.warn("somebody annotated what is no digest", { annotated: annotated.slice(0, 100) });
+    else if (digest !== target()?.release.digest && digest !== failed?.digest) options.onAnnotated(digest);
   }
 
   function toRelease(candidate: Candidate): AppRelease {
@@ -249,16 +241,6 @@ export function createDeployedApp(options: DeployedAppOptions): DeployedApp {
     isJudging = false;
     judgeNow();
     fetchLogs.delete(pod); // it is read anew the next time
-  }
-
-  /** A verdict without its log is better than none. */
-  async function read(place: LogPlace): Promise<string[]> {
-    try {
-      return await lastLines(cluster, { namespace: settings.namespace, place, count: logLines });
-    } catch (error) {
-      log.warn("the log of a pod could not be read", { ...place, why: messageOf(error) });
-      return [];
-    }
   }
 
   function begin(release: Release, pins: Pins): void {
