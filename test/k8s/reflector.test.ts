@@ -224,7 +224,7 @@ test("a reflector that is stopped ends its watch, and whoever waits for it is to
 
   await using ill = serveWatch({ lists: [refusal(403)] });
   const never = reflect(ill.url);
-  await waitFor("the list", () => ill.lists().length > 0);
+  await waitFor("the refusal", () => never.troubles.length > 0);
   await never.mirror.stop();
   expect(await never.mirror.ready.catch((error) => error.name)).toBe("AbortError");
   expect(never.troubles[0]).toMatchObject({ problem: "denied" });

@@ -81,10 +81,18 @@ describe.skipIf(!kubernetesTier().available)("with pods of a real cluster", () =
       for (; given < 400; given += 1) yield Buffer.alloc(256 * 1024);
     }
     const stdout = new PassThrough();
-    const command = ["sh", "-c", "sleep 2; wc -c"];
+    const command = ["sh", "-c", "until [ -e /tmp/go ]; do sleep 0.1; done; wc -c"];
     const exited = space.cluster.exec(pod, { container: "main", command, stdin: Readable.from(source()), stdout });
-    await sleep(1_000); // nothing is read yet
-    expect(given).toBeLessThan(100);
+    let before = 0;
+    const isWaiting = () => {
+      const isSame = given > 0 && given === before;
+      before = given;
+      return isSame;
+    };
+    await waitFor("the source to wait", isWaiting, { everyMs: 500 });
+    expect(given).toBeLessThan(400);
+    const go = { container: "main", command: ["touch", "/tmp/go"], stdout: new PassThrough().resume() };
+    expect(await space.cluster.exec(pod, go)).toBe(0);
     expect((await new Response(stdout as never).text()).trim()).toBe(String(400 * 256 * 1024));
     expect(await exited).toBe(0);
   });
