@@ -99,8 +99,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
       annotated = onAnnotated;
     },
     async report(_app, report) {
-      reports.push(report);
-      return true;
+      const isKnown = reports.some(({ pod, at }) => pod === report.pod && at === report.at);
+      if (!isKnown) reports.push(report);
+      return isKnown ? "repeated" : "new";
     },
     async check() {
       if (broken) throw broken;

@@ -133,8 +133,8 @@ export interface Runtime {
    * app stops, and starts with the next number. An app that was given nothing yet is left alone.
    */
   scale(app: string, replicas: number): Promise<void>;
-  /** A replica of the app says what became of a digest; false when the app has no such replica. */
-  report?(app: string, report: AgentReport): Promise<boolean>;
+  /** A replica of the app says what became of a digest; undefined when the app has no such replica. */
+  report?(app: string, report: AgentReport): Promise<"new" | "repeated" | undefined>;
   /** Stops and forgets an application; idempotent. */
   remove(app: string): Promise<void>;
   /**

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatReport, reportAnnotation } from "../../core/agent-report.ts";
+import { formatReport, parseReport, reportAnnotation } from "../../core/agent-report.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
@@ -180,13 +180,14 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       deployedApp(release.app).apply(release, followed);
     },
     async report(app, report) {
-      const names = seen()
+      const pod = seen()
         .pods(app)
-        .map(({ metadata }) => metadata?.name);
-      if (!names.includes(report.pod)) return false;
+        .find(({ metadata }) => metadata?.name === report.pod);
+      if (pod === undefined) return undefined;
+      if (parseReport(pod.metadata?.annotations?.[reportAnnotation])?.at === report.at) return "repeated";
       const annotations = { [reportAnnotation]: formatReport(report) };
       await cluster.patch({ kind: "Pod", namespace, name: report.pod }, { metadata: { annotations } });
-      return true;
+      return "new";
     },
     async withdraw(app, deploymentId) {
       apps.get(app)?.withdraw(deploymentId);

@@ -1,5 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
+import type { AgentReport } from "../../core/agent-report.ts";
 import { AetherError } from "../../lib/errors.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
 import { failures, jsonBody } from "../openapi.ts";
 import { createRouter } from "../router.ts";
 import { newAgentReport } from "../schemas/agent-report.ts";
@@ -24,11 +26,20 @@ export const agentRoutes = createRouter().openapi(report, async (c) => {
       hint: "This is for agents; aether status shows what they said.",
     });
   }
-  const isKnown = await control.runtime.report?.(app, said);
-  if (!isKnown) throw new AetherError("not_found", `The app "${app}" has no pod "${said.pod}".`);
-  if (said.outcome === "ok") {
-    control.metrics.devHotRefreshes.inc();
-    control.metrics.devHotLatency.observe(said.ms / 1_000);
-  } else control.metrics.devHotFailures.inc({ reason: said.reason ?? "start" });
+  const taken = await control.runtime.report?.(app, said);
+  if (taken === undefined) throw new AetherError("not_found", `The app "${app}" has no pod "${said.pod}".`);
+  if (taken === "new") count(control.metrics, said);
   return c.body(null, 204);
 });
+
+function count(
+  { devHotRefreshes, devHotLatency, devHotFailures }: Metrics,
+  { outcome, reason, ms }: AgentReport,
+): void {
+  if (outcome === "fail") {
+    devHotFailures.inc({ reason: reason ?? "start" });
+    return;
+  }
+  devHotRefreshes.inc();
+  devHotLatency.observe(ms / 1_000);
+}
