@@ -20,6 +20,9 @@ export interface AgentReport {
   at: string;
 }
 
+/** What people are shown of a report. */
+export type Reload = Pick<AgentReport, "digest" | "outcome" | "reason" | "message" | "ms" | "at">;
+
 /** Where the server, and nobody else, writes on the pod what that pod last reported. */
 export const reportAnnotation = "aether.dev/reload";
 

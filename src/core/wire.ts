@@ -1,3 +1,4 @@
+import type { Reload } from "./agent-report.ts";
 import type { AppConfig } from "./app-config.ts";
 import type { DeploymentStatus, FailureReason } from "./deployment.ts";
 import type { Digest } from "./digest.ts";
@@ -180,8 +181,6 @@ export interface ReleaseView extends DeploymentView {
   origin: string;
   origin_version: number | null;
   created_by: string | null;
-  running_at: string | null;
-  config: AppConfig | null;
   replicas: number;
   /** Names. */
   variables: string[] | null;
@@ -222,6 +221,8 @@ export interface ReplicaView {
   since: string;
   /** How long its start took, once it has answered; an older server does not say. */
   timings?: StageTimings | undefined;
+  /** What it said last of a digest that it was to load; only of a dev-hot release. */
+  reload?: Reload | undefined;
   /** Why it did not answer when it was tried last; null while it runs. */
   failure_reason: FailureReason | null;
   failure_message: string | null;
@@ -241,8 +242,11 @@ export interface DeploymentView {
   signature: string | null;
   /** Later digests are loaded into its replicas while they run. */
   dev_hot: boolean;
+  config: AppConfig | null;
   url: string | null;
   created_at: string;
+  /** When it first answered; null when it never did. */
+  running_at: string | null;
   last_transition_at: string;
 }
 

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { AgentReport } from "../core/agent-report.ts";
+import type { AgentReport, Reload } from "../core/agent-report.ts";
 import type { AppConfig } from "../core/app-config.ts";
 import type { DeploymentFailure } from "../core/deployment.ts";
 import type { Digest } from "../core/digest.ts";
@@ -56,6 +56,8 @@ export interface ReplicaStatus {
   since: string;
   /** How long its start took, once it has answered; of what was seen of it. */
   stages?: Stages;
+  /** What it reported last of a digest that it was to load while it ran. */
+  reload?: Reload;
   /** Why it did not answer when it was tried last; absent while it runs. */
   failure?: DeploymentFailure;
 }

@@ -1,3 +1,4 @@
+import { parseReport, type Reload, reportAnnotation } from "../../core/agent-report.ts";
 import { isDigest } from "../../core/digest.ts";
 import { podContainers } from "../../core/pod-agent.ts";
 import type { Stages } from "../../core/replica-stages.ts";
@@ -32,6 +33,7 @@ function toReplica(pod: Pod, { causeOf, stagesOf, loadedOf }: PodKnowledge): Rep
   const state = stateOf(pod, creationTimestamp);
   const cause = state.state === "running" || state.state === "stopping" ? undefined : causeOf(pod);
   const stages = stagesOf(pod);
+  const reload = lastReload(annotations[reportAnnotation]);
   return {
     name,
     digest,
@@ -39,9 +41,18 @@ function toReplica(pod: Pod, { causeOf, stagesOf, loadedOf }: PodKnowledge): Rep
     ...loadedOf(pod),
     ...state,
     ...(stages && { stages }),
+    ...(reload && { reload }),
     ...(cause && { failure: { reason: cause.reason, message: cause.message, log: [] } }),
     restarts: restarts.reduce((sum, count) => sum + count, 0),
   };
+}
+
+/** The log of what did not come up is told with the deployment. */
+function lastReload(text: string | undefined): Reload | undefined {
+  const report = parseReport(text);
+  if (report === undefined) return undefined;
+  const { digest, outcome, reason, message, ms, at } = report;
+  return { digest, outcome, ms, at, ...(reason && { reason }), ...(message && { message }) };
 }
 
 function stateOf(pod: Pod, createdAt: string): Pick<ReplicaStatus, "state" | "since"> {

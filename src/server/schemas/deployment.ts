@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { NamedDeployment, ReplicaStatus } from "../../control/deployments.ts";
+import type { Reload } from "../../core/agent-report.ts";
 import { deploymentStatuses, type FailureReason, failureReasons } from "../../core/deployment.ts";
+import { refreshFailures } from "../../core/hot-markers.ts";
 import { type StageTimings, toTimings } from "../../core/replica-stages.ts";
 import type { DeploymentStatusView, DeploymentView, ReplicaView } from "../../core/wire.ts";
 import { artifactKey } from "../../storage/storage.ts";
@@ -60,8 +62,10 @@ const fields = {
   failure_log: z.array(z.string()).nullable(),
   signature: z.string().nullable(),
   dev_hot: z.boolean(),
+  config: appConfig.nullable(),
   url: z.string().nullable(),
   created_at: time,
+  running_at: time.nullable().openapi({ description: "When it first answered; null when it never did" }),
   last_transition_at: time,
 };
 
@@ -83,6 +87,20 @@ const stageTimings = z
       "and absent where it was not watching at that time",
   }) satisfies z.ZodType<StageTimings>;
 
+const reloadView = z
+  .object({
+    digest,
+    outcome: z.enum(["ok", "fail"]),
+    reason: z.enum(refreshFailures).optional(),
+    message: z.string().optional(),
+    ms: z.number().openapi({ description: "From the moment the digest was seen" }),
+    at: z.string().openapi({ description: "By the replica's own clock", format: "date-time" }),
+  })
+  .openapi("Reload", {
+    description:
+      "What a replica of a dev-hot release said last of a digest that it was to load; absent where it said nothing",
+  }) satisfies z.ZodType<Reload>;
+
 const replicaView = z.object({
   name: z.string(),
   digest,
@@ -91,6 +109,7 @@ const replicaView = z.object({
   restarts: z.number(),
   since: time,
   timings: stageTimings.optional(),
+  reload: reloadView.optional(),
   failure_reason: z.enum(failureReasons).nullable(),
   failure_message: z.string().nullable().openapi({ description: "Why it did not answer when it was tried last" }),
 });
@@ -127,8 +146,10 @@ export function toDeploymentView({ app, deployment }: NamedDeployment, url: stri
     failure_log: deployment.failureLog,
     signature: deployment.signature,
     dev_hot: deployment.devHot,
+    config: deployment.config,
     url: url ?? null,
     created_at: deployment.createdAt.toISOString(),
+    running_at: deployment.runningAt?.toISOString() ?? null,
     last_transition_at: deployment.lastTransitionAt.toISOString(),
   };
 }

@@ -2,8 +2,8 @@ import { z } from "@hono/zod-openapi";
 import type { ListedRelease } from "../../control/releases.ts";
 import { deploymentStatuses } from "../../core/deployment.ts";
 import type { CreatedReleaseView, ReleaseView, ScaleView } from "../../core/wire.ts";
-import { appConfig, deploymentView, toDeploymentView } from "./deployment.ts";
-import { appName, time } from "./fields.ts";
+import { deploymentView, toDeploymentView } from "./deployment.ts";
+import { appName } from "./fields.ts";
 
 const version = z
   .number()
@@ -38,8 +38,6 @@ export const releaseView = deploymentView
     origin: z.string().openapi({ description: "What made it: deploy, rollback, env, restart" }),
     origin_version: version.nullable(),
     created_by: z.string().nullable(),
-    running_at: time.nullable().openapi({ description: "When it first answered; null when it never did" }),
-    config: appConfig.nullable(),
     replicas: z.number().openapi({ description: "Of its own configuration; the app's scale goes before it" }),
     variables: names.nullable().openapi({ description: "Names; null when this server's keys do not open them" }),
     changed_variables: names.nullable().openapi({ description: "Those that differ from the version before" }),
@@ -54,8 +52,6 @@ export function toReleaseView(release: ListedRelease, url: string | undefined): 
     origin: deployment.origin,
     origin_version: deployment.originVersion,
     created_by: deployment.createdBy,
-    running_at: deployment.runningAt?.toISOString() ?? null,
-    config: deployment.config,
     replicas: deployment.replicas,
     variables: release.variables,
     changed_variables: release.changedVariables,
