@@ -1,15 +1,11 @@
-import { readSigningKey } from "../../config/signing-key.ts";
 import { appArgs } from "../args.ts";
-import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { comparePlan } from "../deploy/compare-plan.ts";
 import { type DeployPlan, packProject, planOf } from "../deploy/pack-project.ts";
 import { release } from "../deploy/release.ts";
-import { createReport, type DeployFields } from "../deploy/report.ts";
+import { createReleaseContext } from "../deploy/release-context.ts";
+import type { DeployFields } from "../deploy/report.ts";
 import { timingsTable } from "../deploy/timings-table.ts";
-
-/** How long an upload rides out a server that restarts. */
-const restartMs = 30_000;
 
 export default defineCommand({
   meta: { name: "deploy", description: "Pack an application and release it" },
@@ -49,17 +45,14 @@ export default defineCommand({
     ["url=$(aether deploy -q)", "for scripts: the address, once it answers (--json tells everything)"],
   ],
   async run(context) {
-    const { args, config, output, signal } = context;
+    const { args, output, signal } = context;
     const plan = planOf(args, context);
-    const client = createClient({ ...config, signal });
-    const report = createReport();
-    const signingKey = await readSigningKey(context.env);
+    const releasing = await createReleaseContext(context);
+    const { report } = releasing;
     await report.describeFailures(signal, async () => {
-      const packed = await packProject(plan, { ...context, client, report, signingKey });
-      if (plan.compares) await comparePlan(packed, plan, { ...context, client, report, signingKey });
-      if (!plan.deploys) return;
-      const patient = createClient({ ...config, signal, patienceMs: restartMs });
-      await release(packed, plan, { ...context, client, patient, report, signingKey });
+      const packed = await packProject(plan, releasing);
+      if (plan.compares) await comparePlan(packed, plan, releasing);
+      if (plan.deploys) await release(packed, plan, releasing);
     });
     if (output.isJson) return output.json(report.fields);
     if (plan.note !== null) output.done(plan.note);

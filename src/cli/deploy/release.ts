@@ -1,22 +1,15 @@
 import { type StageTimings, slowest } from "../../core/replica-stages.ts";
 import type { DeploymentStatusView } from "../../core/wire.ts";
-import { formatBytes } from "../../lib/bytes.ts";
 import { formatMs } from "../../lib/durations.ts";
-import { messageOf } from "../../lib/errors.ts";
 import { type Client, isTransient } from "../client.ts";
 import { eventHints } from "../event-hints.ts";
-import { uploadThroughServer } from "../upload/form-upload.ts";
-import { upload } from "../upload/upload.ts";
 import { waitForDeployment } from "../wait-for-deployment.ts";
 import { assertSignable } from "./assert-signable.ts";
 import { assertUnlocked } from "./assert-unlocked.ts";
-import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
+import type { DeployPlan, PackedProject } from "./pack-project.ts";
+import type { ReleaseContext } from "./release-context.ts";
+import { storeArtifact } from "./store-artifact.ts";
 import { type MetApp, whileAppLives } from "./while-app-lives.ts";
-
-export interface ReleaseContext extends DeployContext {
-  /** Rides out a server that restarts: by now there is work to lose. */
-  patient: Client;
-}
 
 /** Upload, deploy, wait for the verdict: everything that involves the server. */
 export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
@@ -26,44 +19,9 @@ export async function release(packed: PackedProject, plan: DeployPlan, context: 
   ]);
   const met: MetApp = { name: packed.app };
   await whileAppLives(context.client, met, async () => {
-    await context.report.timed("upload", () => send({ ...packed, met }, plan, context));
+    await context.report.timed("upload", () => storeArtifact({ ...packed, met }, plan, context));
     await context.report.timed("start", () => deploy(packed, plan, context));
   });
-}
-
-async function send(
-  packed: PackedProject & { met: MetApp },
-  plan: DeployPlan,
-  { patient, output, report, signal }: ReleaseContext,
-): Promise<void> {
-  const way = plan.legacyUpload ? uploadThroughServer : upload;
-  const { uploadedBytes, reusedBytes, note } = await way({
-    client: patient,
-    app: packed.app,
-    met: packed.met,
-    artifact: packed,
-    signal,
-    onProgress: (done) => output.progress("Uploading", done, packed.sizeBytes),
-    onRetry: (error) => output.warn(`${messageOf(error)} Trying again.`),
-    onBusy: once((error) => output.step(`${messageOf(error)} Waiting for a turn.`)),
-    onFallback: ({ message }) => output.warn(`${message} Sending the artifact through the server instead.`),
-  });
-  report.set({ uploaded_bytes: uploadedBytes, reused_bytes: reusedBytes, ...(note === undefined ? {} : { note }) });
-  output.done(told(uploadedBytes, reusedBytes));
-}
-
-function told(uploadedBytes: number, reusedBytes: number): string {
-  if (uploadedBytes === 0) return "Nothing to upload: the server has these bytes";
-  const resumed = reusedBytes === 0 ? "" : `; ${formatBytes(reusedBytes)} were there from an upload before`;
-  return `Uploaded ${formatBytes(uploadedBytes)}${resumed}`;
-}
-
-function once<T>(tell: (value: T) => void): (value: T) => void {
-  let told = false;
-  return (value) => {
-    if (!told) tell(value);
-    told = true;
-  };
 }
 
 async function deploy(
