@@ -2,6 +2,7 @@ import access from "./access.md" with { type: "text" };
 import artifacts from "./artifacts.md" with { type: "text" };
 import configuration from "./configuration.md" with { type: "text" };
 import deploying from "./deploying.md" with { type: "text" };
+import development from "./development.md" with { type: "text" };
 import events from "./events.md" with { type: "text" };
 import gettingStarted from "./getting-started.md" with { type: "text" };
 import kubernetes from "./kubernetes.md" with { type: "text" };
@@ -17,6 +18,7 @@ export const documents: Record<string, string> = {
   "getting-started": gettingStarted,
   deploying,
   releases,
+  development,
   kubernetes,
   logs,
   sessions,

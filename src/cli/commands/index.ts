@@ -21,6 +21,22 @@ const lazily = (load: () => Promise<{ default: unknown }>): Load => load as Load
 export const commands: Record<string, Verb | Noun> = {
   serve: { summary: "Start the platform on this machine", load: lazily(() => import("./serve.ts")) },
   deploy: { summary: "Pack an application and release it", load: lazily(() => import("./deploy.ts")) },
+  dev: {
+    summary: "Load code into what runs, for development",
+    verbs: {
+      "deploy-sample": { summary: "Deploy a sample application", load: lazily(() => import("./dev/deploy-sample.ts")) },
+      "hot-upload": {
+        summary: "Pack and upload, and deploy nothing",
+        load: lazily(() => import("./dev/hot-upload.ts")),
+      },
+      "hot-patch": {
+        summary: "Load a stored artifact into what runs",
+        load: lazily(() => import("./dev/hot-patch.ts")),
+      },
+      "hot-status": { summary: "Show what each replica runs", load: lazily(() => import("./dev/hot-status.ts")) },
+      rollback: { summary: "Return to the digest that ran before", load: lazily(() => import("./dev/rollback.ts")) },
+    },
+  },
   list: { summary: "List the applications", load: lazily(() => import("./list.ts")) },
   status: { summary: "Show what runs, and since when", load: lazily(() => import("./status.ts")) },
   logs: { summary: "Show an application's output", load: lazily(() => import("./logs.ts")) },
