@@ -22,7 +22,8 @@ export const commands: Record<string, Verb | Noun> = {
   serve: { summary: "Start the platform on this machine", load: lazily(() => import("./serve.ts")) },
   deploy: { summary: "Pack an application and release it", load: lazily(() => import("./deploy.ts")) },
   dev: {
-    summary: "Load code into what runs, for development",
+    summary: "Deploy a folder, and again each time that it changes",
+    load: lazily(() => import("./dev.ts")),
     verbs: {
       "deploy-sample": { summary: "Deploy a sample application", load: lazily(() => import("./dev/deploy-sample.ts")) },
       "hot-upload": {

@@ -34,6 +34,8 @@ export interface DeployPlan {
   rollbackOnFailure: boolean;
   /** For development: later code like it is loaded into the replicas while they run. */
   devHot: boolean;
+  /** What builds it is `dev.build`, where the settings have one. */
+  develops: boolean;
   detach: boolean;
   build: boolean;
   cache: boolean;
@@ -58,6 +60,8 @@ export interface DeployContext extends CommandContext {
   client: Client;
   report: Report;
   signingKey: SigningKey | undefined;
+  /** Runs a build, and may look before and after it. */
+  duringBuild?: (build: () => Promise<void>) => Promise<void>;
 }
 
 /** The plan that flags make. */
@@ -76,6 +80,7 @@ export function planOf(args: Record<string, unknown>, { cwd, config }: CommandCo
     compares,
     rollbackOnFailure: args["rollback-on-failure"] === true,
     devHot: args["dev-hot"] === true,
+    develops: false,
     detach: args.detach === true,
     build: args.build === true,
     cache: args.cache !== false,
@@ -95,8 +100,11 @@ export async function packProject(plan: DeployPlan, context: DeployContext): Pro
   const project = await report.timed("detect", () => readProject(plan.folder));
   const app = config.app === undefined ? detectName(project) : parseAppName(config.app);
   report.set({ app, note: plan.note });
-  const buildCommand = project.settings.build;
-  if (plan.build || buildCommand !== undefined) await report.timed("build", () => build(project, context));
+  const command = (plan.develops ? project.settings.dev?.build : undefined) ?? project.settings.build;
+  const { duringBuild = (work) => work() } = context;
+  if (plan.build || command !== undefined) {
+    await report.timed("build", () => duringBuild(() => build(project, command, context)));
+  }
   const detected = await report.timed("detect", () => detectApp(project));
   output.step(`${app}: ${detected.config.start} (${detected.start.source})`);
   const installed = await report.timed("install", () => install(project, plan, context));
@@ -109,8 +117,15 @@ export async function packProject(plan: DeployPlan, context: DeployContext): Pro
   return { app, config: detected.config, replicas: project.settings.replicas, ...packed };
 }
 
-async function build(project: Project, { output, env, signal }: DeployContext): Promise<void> {
-  await runBuild(project, { env: toolEnvironment(env), signal, say: output.step, onOutput: output.detail });
+async function build(
+  project: Project,
+  command: string | undefined,
+  { output, env, signal }: DeployContext,
+): Promise<void> {
+  await runBuild(
+    { ...project, settings: { ...project.settings, build: command } },
+    { env: toolEnvironment(env), signal, say: output.step, onOutput: output.detail },
+  );
 }
 
 /** Install scripts are other people's code: they get neither what signs for us nor what deploys for us. */

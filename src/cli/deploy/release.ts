@@ -11,16 +11,20 @@ import type { ReleaseContext } from "./release-context.ts";
 import { storeArtifact } from "./store-artifact.ts";
 import { type MetApp, whileAppLives } from "./while-app-lives.ts";
 
-/** Upload, deploy, wait for the verdict: everything that involves the server. */
-export async function release(packed: PackedProject, plan: DeployPlan, context: ReleaseContext): Promise<void> {
+/** Upload, deploy, wait for the verdict: everything that involves the server. What runs then, unless nobody waits. */
+export async function release(
+  packed: PackedProject,
+  plan: DeployPlan,
+  context: ReleaseContext,
+): Promise<DeploymentStatusView | undefined> {
   await Promise.all([
     assertUnlocked(context.patient, packed.app),
     assertSignable(context.patient, { ...packed, signingKey: context.signingKey }),
   ]);
   const met: MetApp = { name: packed.app };
-  await whileAppLives(context.client, met, async () => {
+  return whileAppLives(context.client, met, async () => {
     await context.report.timed("upload", () => storeArtifact({ ...packed, met }, plan, context));
-    await context.report.timed("start", () => deploy(packed, plan, context));
+    return context.report.timed("start", () => deploy(packed, plan, context));
   });
 }
 
@@ -28,7 +32,7 @@ async function deploy(
   packed: PackedProject,
   plan: DeployPlan,
   { client, patient, output, report, signal }: ReleaseContext,
-): Promise<void> {
+): Promise<DeploymentStatusView | undefined> {
   const { app, digest, config, replicas, signature } = packed;
   const options = {
     ...(replicas === undefined ? {} : { replicas }),
@@ -42,21 +46,24 @@ async function deploy(
   report.set({ deployment_id: id, status, version });
   if (plan.detach) {
     report.set({ url: await addressOf(id, client) });
-    return output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
+    output.done(`v${version} of ${app} is on its way; aether status ${app} shows it`);
+    return undefined;
   }
   const since = performance.now();
   const hints = (ended: AbortSignal) => eventHints(client, app, ended);
-  const { url, ...running } = await waitForDeployment({ client, id, app, signal, hints, warn: output.warn }).catch(
+  const running = await waitForDeployment({ client, id, app, signal, hints, warn: output.warn }).catch(
     (error: unknown) => {
       if (signal.aborted) output.warn(`v${version} of ${app} is released without you; aether status ${app} shows it`);
       throw error;
     },
   );
+  const { url } = running;
   report.set({ status: running.status, url });
   report.note(slowest(timingsOf(running)));
   output.done(
     `v${version} of ${app} answers${url === null ? "" : ` at ${url}`} after ${formatMs(performance.now() - since)}`,
   );
+  return running;
 }
 
 /** Of its replicas, those that have answered. */
