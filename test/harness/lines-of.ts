@@ -11,16 +11,21 @@ export interface LinedProcess extends AsyncDisposable {
 
 /** Runs a TypeScript file with this bun and reads what it prints line by line; disposing kills it. */
 export function linesOf(file: string, args: string[]): LinedProcess {
-  const process = spawn([globalThis.process.execPath, file, ...args], {
+  return lines([globalThis.process.execPath, file, ...args]);
+}
+
+/** The same for any program. */
+export function lines(argv: string[]): LinedProcess {
+  const process = spawn(argv, {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const lines = splitLines(process.stdout);
+  const read = splitLines(process.stdout);
   return {
     process,
-    next: async () => (await lines.next()).value,
-    rest: () => Array.fromAsync(lines),
+    next: async () => (await read.next()).value,
+    rest: () => Array.fromAsync(read),
     stderr: () => new Response(process.stderr).text(),
     async [Symbol.asyncDispose]() {
       process.kill("SIGKILL");
@@ -30,7 +35,7 @@ export function linesOf(file: string, args: string[]): LinedProcess {
 }
 
 /** Whole lines only: what a kill cut short was never said. */
-async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+export async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of stream) {

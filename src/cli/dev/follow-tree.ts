@@ -8,6 +8,8 @@ export interface FollowOptions {
   warn: (message: string) => void;
   /** Whether this change is the caller's own. */
   isOwn?: (path: string, mark: string | undefined) => boolean;
+  /** How often it is looked without a hint: some file systems give none, and a laptop that slept may have missed some. */
+  safetyMs?: number;
 }
 
 /** How long nothing may happen before a change is whole: an editor's save is several, a checkout thousands. */
@@ -15,14 +17,13 @@ const settleMs = 40;
 /** A file that is written without end must not hold back all others. */
 const settleAtMostMs = 10_000;
 const blindMs = 1_000;
-const safetyMs = 2_000;
 
 /**
  * Yields once at the start, and then the paths that changed, each time that a tree has come to rest in another state. What
  * changes while the caller works is part of the next. Hints only say when to look: what a look finds is what counts.
  */
 export async function* followTree(root: string, options: FollowOptions): AsyncGenerator<string[], void> {
-  const { signal, isOwn = () => false } = options;
+  const { signal, isOwn = () => false, safetyMs = 2_000 } = options;
   using watch = watchTree(root, options);
   let last = await settle(root, { watch, signal });
   yield [];
