@@ -3,8 +3,11 @@ import type { ArgsDef } from "citty";
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** A command with its flags, or a noun with its verbs. */
-export type Completed = { name: string; summary: string } & ({ args: ArgsDef } | { verbs: Completed[] });
+/** A command with its flags, or a noun with its verbs; and flags of its own where it is a command as well. */
+export type Completed = { name: string; summary: string } & (
+  | { args: ArgsDef }
+  | { verbs: Completed[]; args?: ArgsDef | undefined }
+);
 
 interface Flag {
   flag: string;
@@ -79,16 +82,19 @@ complete -F _aether aether
 
 function bashCase(command: Completed): string {
   if ("verbs" in command) {
+    const { name, summary, verbs, args } = command;
+    const own = args === undefined ? ["--help", "-h"] : bashFlags(args);
+    const behindFlags = args === undefined ? "" : `\n      -*)\n${bashCase({ name, summary, args })} ;;`;
     return `      if [ "$COMP_CWORD" -eq 2 ]; then
-        ${bashWords([...command.verbs.map(({ name }) => name), "--help", "-h"])}
+        ${bashWords([...verbs.map(({ name }) => name), ...own])}
         return
       fi
       case "\${COMP_WORDS[2]}" in
-${command.verbs.map((verb) => `      ${verb.name})\n${bashCase(verb)} ;;`).join("\n")}
+${verbs.map((verb) => `      ${verb.name})\n${bashCase(verb)} ;;`).join("\n")}${behindFlags}
       esac`;
   }
   const { args } = command;
-  const flags = [...flagsOf(args).map(({ flag }) => flag), ...shortFlagsOf(args)];
+  const flags = bashFlags(args);
   return `      case "$previous" in
 ${bashValues(args)
   .map((line) => `        ${line}`)
@@ -101,6 +107,8 @@ ${bashValues(args)
           if [ -z "$current" ] && [ \${#COMPREPLY[@]} -eq 0 ]; then IFS=$' \\t\\n'; ${bashWords(flags)}; fi ;;
       esac`;
 }
+
+const bashFlags = (args: ArgsDef): string[] => [...flagsOf(args).map(({ flag }) => flag), ...shortFlagsOf(args)];
 
 function zsh(commands: Completed[]): string {
   return `#compdef aether
@@ -117,11 +125,10 @@ function zshLevel(commands: Completed[]): string {
     text.replaceAll("'", "'\\''").replaceAll(":", "\\:").replaceAll("[", "(").replaceAll("]", ")");
   const names = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'`);
   const cases = commands.map((command) => {
-    if ("verbs" in command) return `    ${command.name})\n${zshLevel(command.verbs)} ;;`;
-    const flags = flagsOf(command.args).map(
-      ({ flag, description }) => `'${flag}[${quoted(description)}]${zshValue(command.args[flag.slice(2)])}'`,
-    );
-    return `    ${command.name}) _arguments ${flags.join(" ")} '*${zshArgument(command.args)}' ;;`;
+    if (!("verbs" in command)) return `    ${command.name}) ${zshArguments(command.args, quoted)} ;;`;
+    const { name, verbs, args } = command;
+    const own = args && `    if [[ "\${words[2]}" == -* ]]; then ${zshArguments(args, quoted)}; return; fi\n`;
+    return `    ${name})\n${own ?? ""}${zshLevel(verbs)} ;;`;
   });
   return `  local -a names
   names=(
@@ -137,6 +144,13 @@ ${names.join("\n")}
   case "$name" in
 ${cases.join("\n")}
   esac`;
+}
+
+function zshArguments(args: ArgsDef, quoted: (text: string) => string): string {
+  const flags = flagsOf(args).map(
+    ({ flag, description }) => `'${flag}[${quoted(description)}]${zshValue(args[flag.slice(2)])}'`,
+  );
+  return `_arguments ${flags.join(" ")} '*${zshArgument(args)}'`;
 }
 
 /** What follows a flag that takes a value. */
@@ -163,20 +177,24 @@ function fish(commands: Completed[]): string {
 }
 
 function fishBehind(command: Completed, condition: string): string[] {
-  if ("args" in command) {
+  if (!("verbs" in command)) {
     const { args } = command;
-    const flags = flagsOf(args).map(
-      ({ flag, description }) =>
-        `complete -c aether -n '${condition}' -l ${flag.slice(2)}${fishValue(args[flag.slice(2)])} -d '${fishQuoted(description)}'`,
-    );
-    return [...flags, `complete -c aether -n '${condition}' ${fishArgument(args)}`];
+    return [...fishFlags(args, condition), `complete -c aether -n '${condition}' ${fishArgument(args)}`];
   }
   const names = command.verbs.map(({ name }) => name).join(" ");
-  return command.verbs.flatMap((verb) => [
+  const own = fishFlags(command.args ?? {}, `${condition}; and not __fish_seen_subcommand_from ${names}`);
+  const behind = command.verbs.flatMap((verb) => [
     `complete -c aether -n '${condition}; and not __fish_seen_subcommand_from ${names}' -f -a ${verb.name} -d '${fishQuoted(verb.summary)}'`,
     ...fishBehind(verb, `${condition}; and __fish_seen_subcommand_from ${verb.name}`),
   ]);
+  return [...own, ...behind];
 }
+
+const fishFlags = (args: ArgsDef, condition: string): string[] =>
+  flagsOf(args).map(
+    ({ flag, description }) =>
+      `complete -c aether -n '${condition}' -l ${flag.slice(2)}${fishValue(args[flag.slice(2)])} -d '${fishQuoted(description)}'`,
+  );
 
 const fishFolders = "-a '(__fish_complete_directories)'";
 

@@ -2,8 +2,10 @@ import { AetherError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { commands, isNoun, type Noun, type Verb } from "./commands/index.ts";
 
-/** What a command line begins with, and the arguments after it. */
-export type Found = { verb: Verb; rest: string[] } | { noun: Noun; name: string; rest: string[] };
+/** What a command line begins with, and the arguments after it; `others` are the verbs of a noun that is a command itself. */
+export type Found =
+  | { verb: Verb; rest: string[]; others?: Noun["verbs"] }
+  | { noun: Noun; name: string; rest: string[] };
 
 /** The command that `argv` names; a noun alone, or with --help, is found as itself. */
 export function findCommand([name = "", ...rest]: string[], table: Record<string, Verb | Noun> = commands): Found {
@@ -11,10 +13,12 @@ export function findCommand([name = "", ...rest]: string[], table: Record<string
   if (entry === undefined) throw unknownCommand(name, Object.keys(table));
   if (!isNoun(entry)) return { verb: entry, rest };
   const [verbName, ...arguments_] = rest;
+  const { load, verbs, summary } = entry;
+  if (load !== undefined && (verbName ?? "-").startsWith("-")) return { verb: { summary, load }, rest, others: verbs };
   if (verbName === undefined || verbName === "--help" || verbName === "-h") return { noun: entry, name, rest };
-  const verb = Object.hasOwn(entry.verbs, verbName) ? entry.verbs[verbName] : undefined;
+  const verb = Object.hasOwn(verbs, verbName) ? verbs[verbName] : undefined;
   // Who forgets the verb of `aether env set KEY=value` must not find the value in an error.
-  if (verb === undefined) throw unknownVerb(name, verbName.replace(/=.*/s, "=…"), Object.keys(entry.verbs));
+  if (verb === undefined) throw unknownVerb(name, verbName.replace(/=.*/s, "=…"), Object.keys(verbs));
   return { verb, rest: arguments_ };
 }
 

@@ -39,8 +39,8 @@ export function nounHelp(name: string, { summary, verbs }: Noun): string {
   ].join("\n");
 }
 
-/** What `aether <command> --help` prints. */
-export function commandHelp({ meta, args, rest, passes, examples }: Command): string {
+/** What `aether <command> --help` prints; `verbs` are those behind the name of a command that is a noun as well. */
+export function commandHelp({ meta, args, rest, passes, examples }: Command, verbs: Noun["verbs"] = {}): string {
   const entries = Object.entries(args);
   const positionals = entries.filter(([, arg]) => arg.type === "positional");
   const flags = entries.filter(([, arg]) => arg.type !== "positional");
@@ -59,6 +59,10 @@ export function commandHelp({ meta, args, rest, passes, examples }: Command): st
     ...section(
       "FLAGS",
       flags.map(([name, arg]) => [flagName(name, arg), described(arg)]),
+    ),
+    ...section(
+      "COMMANDS",
+      Object.entries(verbs).map(([verb, { summary }]) => [`${meta.name} ${verb}`, summary]),
     ),
     ...section("EXAMPLES", examples),
   ].join("\n");

@@ -38,7 +38,7 @@ async function dispatch(
   const found = findCommand(argv);
   if ("noun" in found) return said(output, nounHelp(found.name, found.noun));
   const command = (await found.verb.load()).default;
-  if (wantsHelp(found.rest)) return said(output, commandHelp(command));
+  if (wantsHelp(found.rest)) return said(output, commandHelp(command, found.others));
   const { own, passed } = splitPassed(command, found.rest);
   const args = parseArguments(command, own);
   output.configure({ quiet: args.quiet === true });
@@ -55,7 +55,9 @@ function said(output: Output, text: string): number {
 async function helpOn(topic: string[]): Promise<string> {
   if (topic.length === 0) return rootHelp();
   const found = findCommand(topic);
-  return "noun" in found ? nounHelp(found.name, found.noun) : commandHelp((await found.verb.load()).default);
+  return "noun" in found
+    ? nounHelp(found.name, found.noun)
+    : commandHelp((await found.verb.load()).default, found.others);
 }
 
 /** What a command that was interrupted says itself, with what it had done by then. */

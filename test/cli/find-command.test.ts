@@ -18,6 +18,18 @@ test("a noun alone, or with --help, is found as itself", () => {
   expect(findCommand(["tokens", "--help"], table)).toMatchObject({ noun: tokens });
 });
 
+test("a noun that is a command as well is found alone and with flags, and its verbs behind it", () => {
+  const status: Verb = { summary: "Status", load };
+  const verbs = { status };
+  const found = { verb: { summary: "Develop", load }, others: verbs };
+  const withDev = { ...table, dev: { summary: "Develop", load, verbs } };
+  expect(findCommand(["dev"], withDev)).toEqual({ ...found, rest: [] });
+  expect(findCommand(["dev", "--hot", "--json"], withDev)).toEqual({ ...found, rest: ["--hot", "--json"] });
+  expect(findCommand(["dev", "--help"], withDev)).toEqual({ ...found, rest: ["--help"] });
+  expect(findCommand(["dev", "status", "shop"], withDev)).toEqual({ verb: status, rest: ["shop"] });
+  expect(() => findCommand(["dev", "staus"], withDev)).toThrow('There is no "aether dev staus".');
+});
+
 test.each([
   [["deplyo"], 'There is no command "deplyo".', 'Did you mean "deploy"?'],
   [["tokens", "crate"], 'There is no "aether tokens crate".', 'Did you mean "create"?'],

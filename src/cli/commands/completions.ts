@@ -29,8 +29,10 @@ export default defineCommand({
 function loadAll(table: Record<string, Verb | Noun>): Promise<Completed[]> {
   return Promise.all(
     Object.entries(table).map(async ([name, entry]) => {
-      if (isNoun(entry)) return { name, summary: entry.summary, verbs: await loadAll(entry.verbs) };
-      return { name, summary: entry.summary, args: (await entry.load()).default.args };
+      const { summary } = entry;
+      const args = (await entry.load?.())?.default.args;
+      if (isNoun(entry)) return { name, summary, verbs: await loadAll(entry.verbs), args };
+      return { name, summary, args: args ?? {} };
     }),
   );
 }

@@ -12,6 +12,8 @@ export interface Verb {
 export interface Noun {
   summary: string;
   verbs: Record<string, Verb>;
+  /** Present: the noun alone, or with flags, is a command as well: `aether dev --hot`. */
+  load?: Load;
 }
 
 // Erases each command's own argument types: run.ts parses by the command's definition, so they agree by construction.
