@@ -111,7 +111,22 @@ test("dev.build runs before each pack, and what it writes makes no reload of its
   expect((await dev.interrupt()).rest).toEqual([]);
 }, 120_000);
 
-test("people see the address and a line a reload, and a server that restarts is waited for", async () => {
+test("a server that is away is told, and what was saved meanwhile is loaded when it is back", async () => {
+  await using user = await createUser();
+  const args = ["--port", String(freePort()), "--gateway-port", String(freePort())];
+  const first = await startServe(user, { args });
+  const folder = await shopIn(user, { ".aetherignore": ".save.tmp\n" });
+  await using dev = startDev(user, folder, { env: { AETHER_API_BASE: first.api } });
+  expect(await dev.reload()).toMatchObject({ version: 1 });
+  await first.stop();
+  await save(folder, answering("v2"));
+  expect(await dev.reload()).toMatchObject({ status: "failed", code: "unreachable", changed: ["server.js"] });
+  await using server = await startServe(user, { args });
+  expect(await dev.reload()).toMatchObject({ status: "running", version: 2, changed: ["server.js"] });
+  expect(await (await server.ask("shop")).text()).toBe("v2");
+}, 120_000);
+
+test("people see the address and a line a reload, also of a server that restarted", async () => {
   await using user = await createUser();
   const args = ["--port", String(freePort()), "--gateway-port", String(freePort())];
   const first = await startServe(user, { args });
