@@ -1,12 +1,8 @@
-import { readSigningKey } from "../../config/signing-key.ts";
 import { appArgs } from "../args.ts";
-import { createClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { planOf } from "../deploy/pack-project.ts";
+import { createReleaseContext } from "../deploy/release-context.ts";
 import { devLoop, type Followed } from "../dev/dev-loop.ts";
-
-/** As for `aether deploy`. */
-const restartMs = 30_000;
 
 /** As a shell counts a program that Ctrl-C ended. */
 const interruptedExit = 130;
@@ -24,14 +20,12 @@ export default defineCommand({
     ["aether dev --hot --json", "one JSON object a line for each reload"],
   ],
   async run(context) {
-    const { args, config, output, signal } = context;
+    const { args, output, signal } = context;
     const plan = { ...planOf({ dir: args.dir, "dev-hot": args.hot }, context), develops: true };
-    const client = createClient({ ...config, signal });
-    const patient = createClient({ ...config, signal, patienceMs: restartMs });
-    const signingKey = await readSigningKey(context.env);
+    const releasing = await createReleaseContext(context);
     const followed: Followed = {};
     try {
-      await devLoop(plan, { ...context, client, patient, signingKey }, followed);
+      await devLoop(plan, releasing, followed);
     } catch (error) {
       if (!signal.aborted || followed.digest === undefined) throw error;
     }
