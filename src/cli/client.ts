@@ -32,7 +32,7 @@ import type {
 import { type ClientOptions, createOpen, type Timeouts } from "./client/open.ts";
 import { type Call, createRequest, list, nothing } from "./client/request.ts";
 
-export { isNotFound, isTransient, notAether } from "./client/errors.ts";
+export { isNotFound, isTransient, notAether, orNothing } from "./client/errors.ts";
 export { isOfType } from "./client/request.ts";
 
 const defaultTimeouts: Timeouts = { answerMs: 10_000, completeMs: 15_000 };

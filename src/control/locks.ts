@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
+import { appLocked } from "../core/app-lock.ts";
 import { apps } from "../db/schema.ts";
-import { AetherError } from "../lib/errors.ts";
 import { lockAppNamed } from "./app-lock.ts";
 import type { App } from "./apps.ts";
 import { recordTransition } from "./audit.ts";
@@ -48,9 +48,5 @@ export function unlockReleases(control: Control, name: string, actor: Actor): Pr
 /** Throws `conflict` for a locked app: who, when and why. */
 export function assertUnlocked({ name, lockedReason, lockedBy, lockedAt }: App): void {
   if (lockedAt === null) return;
-  throw new AetherError(
-    "conflict",
-    `The app "${name}" is locked by ${lockedBy} since ${lockedAt.toISOString()}: ${lockedReason}`,
-    { hint: `When that is over: aether unlock ${name}` },
-  );
+  throw appLocked(name, { by: lockedBy, at: lockedAt.toISOString(), reason: lockedReason });
 }

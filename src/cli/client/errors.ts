@@ -12,6 +12,14 @@ export function isTransient(error: unknown): boolean {
 /** Whether what was asked for is not there. */
 export const isNotFound = (error: unknown): boolean => error instanceof AetherError && error.code === "not_found";
 
+/** What was asked for, or undefined where there is none of it. */
+export function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+}
+
 /** Whether a request was given up because no answer came. */
 export function hasTimedOut(error: unknown): boolean {
   return error instanceof AetherError && isTimeout(error.cause);

@@ -1,7 +1,7 @@
 import type { SigningKey } from "../../core/signing-key.ts";
 import type { ArtifactView, PublicKeyView } from "../../core/wire.ts";
 import { AetherError } from "../../lib/errors.ts";
-import { type Client, isNotFound } from "../client.ts";
+import { type Client, orNothing } from "../client.ts";
 
 interface Signable {
   app: string;
@@ -43,10 +43,3 @@ function unsigned(stored: ArtifactView | undefined): AetherError {
 }
 
 const keysOf = (client: Client, app: string) => orNothing(client.publicKeys(app));
-
-async function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
-  return asked.catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
-}

@@ -1,15 +1,8 @@
-import { AetherError } from "../../lib/errors.ts";
-import { type Client, isNotFound } from "../client.ts";
+import { appLocked } from "../../core/app-lock.ts";
+import { type Client, orNothing } from "../client.ts";
 
-/** Ends a deploy of an app that is locked as the server would, before a byte moves. */
+/** Ends a deploy of an app that is locked as the server would, before a byte moves. An app that is not there is made by it. */
 export async function assertUnlocked(client: Client, name: string): Promise<void> {
-  const app = await client.app(name).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined; // it is made by this deploy
-    throw error;
-  });
-  if (!app?.locked) return;
-  const { by, at, reason } = app.locked;
-  throw new AetherError("conflict", `The app "${name}" is locked by ${by} since ${at}: ${reason}`, {
-    hint: `When that is over: aether unlock ${name}`,
-  });
+  const app = await orNothing(client.app(name));
+  if (app?.locked) throw appLocked(name, app.locked);
 }

@@ -2,17 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "../../core/artifact-layout.ts";
 import { shortDigest } from "../../core/digest.ts";
-import { AetherError } from "../../lib/errors.ts";
+import { orNothing } from "../client.ts";
 import type { DeployContext, DeployPlan, PackedProject } from "./pack-project.ts";
 import { type Changed, type PlannedChanges, plannedChanges } from "./planned-changes.ts";
 
 /** Says what deploying this would change against what runs. */
 export async function comparePlan(packed: PackedProject, plan: DeployPlan, context: DeployContext): Promise<void> {
   const { client, report, output } = context;
-  const app = await client.app(packed.app).catch((error: unknown) => {
-    if (error instanceof AetherError && error.code === "not_found") return undefined; // its first deploy makes it
-    throw error;
-  });
+  const app = await orNothing(client.app(packed.app)); // its first deploy makes it
   const releases = app ? await client.releases(packed.app, 100) : [];
   const release = releases.find(({ status }) => status === "pending" || status === "running");
   const changes = plannedChanges({
