@@ -51,17 +51,13 @@ export async function createDeployment(
     const earlier = await findRepeated(tx, app, { key: wanted.idempotencyKey, isSame });
     if (earlier) return { ...earlier, replayed: true };
     assertUnlocked(app);
-    // Asked together: the app's row is locked meanwhile, and its other deploys wait.
-    const [{ artifact }, variables] = await Promise.all([
-      getDeployable(control, tx, { app, digest, signed, actor, at: control.now() }),
-      readVariables({ db: tx, secrets: control.secrets }, app.id),
-    ]);
+    const { artifact } = await getDeployable(control, tx, { app, digest, signed, actor, at: control.now() });
     const deployment = await insertDeployment(control, tx, {
       app,
       artifact,
       config: wanted.config ?? null,
       replicas: wanted.replicas ?? 1,
-      variables,
+      variables: await readVariables({ db: tx, secrets: control.secrets }, app.id),
       origin: "deploy",
       rollbackOnFailure: wanted.rollbackOnFailure ?? false,
       devHot: wanted.devHot ?? false,

@@ -34,17 +34,14 @@ export interface NewDeploymentRow {
 export async function insertDeployment(control: Control, tx: Tx, wanted: NewDeploymentRow): Promise<Deployment> {
   const { app, artifact, variables, repeatedPins, actor } = wanted;
   const at = control.now();
-  const [superseded, newest] = await Promise.all([
-    supersede(tx, { app, status: "pending", at }),
-    newestVersion(tx, app),
-  ]);
+  const superseded = await supersede(tx, { app, status: "pending", at });
   const row = {
     ...blank,
     id: randomUUID(),
     appId: app.id,
     artifactId: artifact.id,
     digest: artifact.digest,
-    version: newest + 1,
+    version: (await newestVersion(tx, app)) + 1,
     config: wanted.config,
     replicas: wanted.replicas,
     origin: wanted.origin,
