@@ -5,7 +5,7 @@ import { lockAppNamed } from "./app-lock.ts";
 import { getStoredArtifact } from "./artifacts.ts";
 import type { Actor, Control } from "./control.ts";
 import { insertDeployment } from "./deployment-row.ts";
-import { type Deployment, deploymentColumns, findLatest } from "./deployments.ts";
+import { type Deployment, findLatest } from "./deployments.ts";
 import { assertLive } from "./live-app.ts";
 import { assertUnlocked } from "./locks.ts";
 import { openReleaseVariables } from "./release-variables.ts";
@@ -26,7 +26,7 @@ export function adoptDigest(control: Control, { app: name, digest }: AnnotatedDi
       const app = assertLive(await lockAppNamed(tx, name));
       const latest = await findLatest(tx, app);
       const [last] = await tx
-        .select(deploymentColumns)
+        .select({ digest: deployments.digest })
         .from(deployments)
         .where(eq(deployments.appId, app.id))
         .orderBy(desc(deployments.version))

@@ -8,6 +8,7 @@ import type { App } from "./apps.ts";
 import type { Actor, Control } from "./control.ts";
 import { recordDeployments, supersede } from "./deployment-transitions.ts";
 import type { Deployment } from "./deployments.ts";
+import { toUnpinned } from "./late-pins.ts";
 import { sealReleaseVariables, type Variables } from "./release-variables.ts";
 import { pinsToReload } from "./reloaded-release.ts";
 import type { Artifact } from "./uploads.ts";
@@ -55,7 +56,8 @@ export async function insertDeployment(control: Control, tx: Tx, wanted: NewDepl
     lastTransitionAt: at,
   };
   const reloads = row.devHot ? await pinsToReload({ tx, secrets: control.secrets }, app, wanted) : undefined;
-  const pins = (await control.runtime.pins?.({ ...toUnpinned(app, row), reloads }, repeatedPins)) ?? null;
+  const unpinned = toUnpinned({ app: app.name, deployment: row, replicas: app.replicas ?? row.replicas });
+  const pins = (await control.runtime.pins?.({ ...unpinned, reloads }, repeatedPins)) ?? null;
   const deployment: Deployment = { ...row, pins };
   const envSealed = sealReleaseVariables(control.secrets, row.id, variables);
   await tx.insert(deployments).values({ ...deployment, envSealed });
@@ -83,17 +85,4 @@ async function newestVersion(tx: Tx, app: App): Promise<number> {
     .from(deployments)
     .where(eq(deployments.appId, app.id));
   return found?.newest ?? 0;
-}
-
-function toUnpinned(app: App, row: Pick<Deployment, "id" | "version" | "digest" | "config" | "replicas" | "devHot">) {
-  const { id, version, digest, config, replicas, devHot } = row;
-  return {
-    app: app.name,
-    deploymentId: id,
-    version,
-    digest,
-    replicas: app.replicas ?? replicas,
-    devHot,
-    ...(config === null ? {} : { config }),
-  };
 }
