@@ -48,11 +48,15 @@ export async function removeDownloads(parent: string): Promise<void> {
 
 /** How the release in `folder` starts: as `given` with the deployment, else as the artifact says, else `node server.js`. */
 export async function startConfig(given: AppConfig | undefined, folder: string): Promise<AppConfig> {
-  if (given) return given;
+  return given ?? { ...usual, ...(await ownConfig(folder)) };
+}
+
+/** What the artifact in `folder` says of itself. */
+export async function ownConfig(folder: string): Promise<Partial<AppConfig>> {
   try {
-    return { ...usual, ...(JSON.parse(await readFile(join(folder, appConfigPath), "utf8")) as Partial<AppConfig>) };
+    return JSON.parse(await readFile(join(folder, appConfigPath), "utf8")) as Partial<AppConfig>;
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return usual;
+    if (systemCode(error) === "ENOENT") return {};
     throw error;
   }
 }

@@ -1,7 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { AppConfig } from "../../core/app-config.ts";
-import { appConfigPath } from "../../core/artifact-layout.ts";
 import type { Digest } from "../../core/digest.ts";
 import type { HotFetch } from "../../core/pod-hot.ts";
 import { asDiskError, messageOf, systemCode } from "../../lib/errors.ts";
@@ -10,7 +7,7 @@ import { NotNow } from "../fetch-artifact.ts";
 import { report } from "../fetch-in-pod.ts";
 import { clearAway } from "../fill-workspace.ts";
 import { say, tokenOptions } from "../pod-words.ts";
-import { prepareRelease, startConfig } from "../prepare-release.ts";
+import { ownConfig, prepareRelease, startConfig } from "../prepare-release.ts";
 import type { WantedVersion } from "./wish.ts";
 
 /** The longest, with jitter, is less than ten seconds: so soon after it is back a server is asked. */
@@ -91,13 +88,4 @@ async function toWanted({
     drainMs: wanted.drainSec * 1_000,
     graceMs: wanted.graceSec * 1_000,
   };
-}
-
-async function ownConfig(folder: string): Promise<Partial<AppConfig>> {
-  try {
-    return JSON.parse(await readFile(join(folder, appConfigPath), "utf8")) as Partial<AppConfig>;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return {};
-    throw error;
-  }
 }
