@@ -1,4 +1,4 @@
-import { parseReport, reportAnnotation } from "../../core/agent-report.ts";
+import { type AgentReport, parseReport, reportAnnotation } from "../../core/agent-report.ts";
 import type { FailureReason } from "../../core/deployment.ts";
 import type { RefreshFailure } from "../../core/hot-markers.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
@@ -33,16 +33,20 @@ export function judgeReports(view: ReleaseView, { now, forMs }: Patience): Judge
   return { is: "failed", reason: "progress_deadline", message };
 }
 
+/** What a pod reported last; undefined for one that is not dev-hot, or has nothing to say yet. */
+export const lastReport = ({ metadata }: Pod): AgentReport | undefined =>
+  parseReport(metadata?.annotations?.[reportAnnotation]);
+
 /** What a pod reported of that digest, if that was its last word. */
-export function reportOn(pod: Pod, digest: string) {
-  const report = parseReport(pod.metadata?.annotations?.[reportAnnotation]);
+export function reportOn(pod: Pod, digest: string): AgentReport | undefined {
+  const report = lastReport(pod);
   return report?.digest === digest ? report : undefined;
 }
 
 /** The wanted release whose code a pod runs by its own report; undefined: the one it was made with, as far as is known. */
 export function loadedBy(pod: Pod, wanted: AppRelease[]): Pick<AppRelease, "digest" | "version"> | undefined {
   const made = pod.metadata?.annotations?.["aether.dev/deployment"];
-  const serving = parseReport(pod.metadata?.annotations?.[reportAnnotation])?.serving;
+  const serving = lastReport(pod)?.serving;
   const found = wanted.find((release) => podsOf(release) === made && release.digest === serving);
   return found && { digest: found.digest, version: found.version };
 }

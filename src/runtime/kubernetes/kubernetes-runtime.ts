@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatReport, parseReport, reportAnnotation } from "../../core/agent-report.ts";
+import { formatReport, reportAnnotation } from "../../core/agent-report.ts";
 import type { AppRelease } from "../../k8s/builders/app-release.ts";
 import { agentConfigMapName, authoritiesConfigMapName } from "../../k8s/builders/config-map.ts";
 import { secretName } from "../../k8s/builders/secret.ts";
@@ -10,7 +10,7 @@ import type { AnnotatedDigest, Runtime, RuntimeEvent } from "../runtime.ts";
 import { appUrl } from "./app-url.ts";
 import { collect } from "./collect.ts";
 import { createDeployedApp, type DeployedApp } from "./deployed-app.ts";
-import { loadedBy } from "./hot-verdict.ts";
+import { lastReport, loadedBy } from "./hot-verdict.ts";
 import { libcOf } from "./image.ts";
 import { findNodes, type Nodes } from "./nodes.ts";
 import { type ClusterSettings, newPins } from "./pins.ts";
@@ -123,10 +123,13 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
     return session;
   }
 
-  function podOf(app: string, replica: string): Pod {
-    const pod = seen()
+  const findPod = (app: string, replica: string): Pod | undefined =>
+    seen()
       .pods(app)
       .find(({ metadata }) => metadata?.name === replica);
+
+  function podOf(app: string, replica: string): Pod {
+    const pod = findPod(app, replica);
     if (pod) return pod;
     throw new AetherError("not_found", `The replica ${replica} of ${app} is gone.`, { hint: "Try again." });
   }
@@ -180,11 +183,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Kube
       deployedApp(release.app).apply(release, followed);
     },
     async report(app, report) {
-      const pod = seen()
-        .pods(app)
-        .find(({ metadata }) => metadata?.name === report.pod);
+      const pod = findPod(app, report.pod);
       if (pod === undefined) return undefined;
-      if (parseReport(pod.metadata?.annotations?.[reportAnnotation])?.at === report.at) return "repeated";
+      if (lastReport(pod)?.at === report.at) return "repeated";
       const annotations = { [reportAnnotation]: formatReport(report) };
       await cluster.patch({ kind: "Pod", namespace, name: report.pod }, { metadata: { annotations } });
       return "new";

@@ -1,9 +1,10 @@
-import { parseReport, type Reload, reportAnnotation } from "../../core/agent-report.ts";
+import type { Reload } from "../../core/agent-report.ts";
 import { isDigest } from "../../core/digest.ts";
 import { podContainers } from "../../core/pod-agent.ts";
 import type { Stages } from "../../core/replica-stages.ts";
 import type { ReplicaStatus } from "../runtime.ts";
 import { type Cause, container, fetchingContainer } from "./cause.ts";
+import { lastReport } from "./hot-verdict.ts";
 import type { Pod } from "./world.ts";
 
 /** What a pod's own status does not tell. */
@@ -33,7 +34,7 @@ function toReplica(pod: Pod, { causeOf, stagesOf, loadedOf }: PodKnowledge): Rep
   const state = stateOf(pod, creationTimestamp);
   const cause = state.state === "running" || state.state === "stopping" ? undefined : causeOf(pod);
   const stages = stagesOf(pod);
-  const reload = lastReload(annotations[reportAnnotation]);
+  const reload = lastReload(pod);
   return {
     name,
     digest,
@@ -48,8 +49,8 @@ function toReplica(pod: Pod, { causeOf, stagesOf, loadedOf }: PodKnowledge): Rep
 }
 
 /** The log of what did not come up is told with the deployment. */
-function lastReload(text: string | undefined): Reload | undefined {
-  const report = parseReport(text);
+function lastReload(pod: Pod): Reload | undefined {
+  const report = lastReport(pod);
   if (report === undefined) return undefined;
   const { digest, outcome, reason, message, ms, at } = report;
   return { digest, outcome, ms, at, ...(reason && { reason }), ...(message && { message }) };
